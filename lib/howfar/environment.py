@@ -1,0 +1,62 @@
+"""Where the course runs: finding its data, telling a live front end from a batch run, opening a notebook."""
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+
+def data_path(*parts):
+    """The path of a recorded file, whether the library runs from the repository or from an installed wheel.
+
+    Parameters
+    ----------
+    *parts : str
+        Path below ``data/``, e.g. ``data_path("brackets", "json.json")``. With no parts: the folder itself.
+
+    Returns
+    -------
+    pathlib.Path
+        An existing file or folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file; the message lists what the folder above it holds.
+    """
+    package = Path(__file__).resolve().parent
+    in_wheel, in_repository = package / "data", package.parents[1] / "data"
+    root = in_wheel if in_wheel.is_dir() else in_repository
+    path = root.joinpath(*parts)
+    if not path.exists():
+        folder = path.parent
+        held = ", ".join(sorted(p.name for p in folder.iterdir())) if folder.is_dir() else "nothing: no such folder"
+        raise FileNotFoundError(f"no recorded data {'/'.join(parts)!r}; {folder.name}/ holds: {held}")
+    return path
+
+
+def is_interactive():
+    """Whether a person is watching: a terminal, Colab, or a notebook opened in Jupyter or VS Code.
+
+    False under nbclient, nbval and in CI, where progress bars and widgets would only spoil the stored output.
+    Jupyter's server names the notebook to the kernels that it starts (``JPY_SESSION_NAME``); a batch run does not.
+    """
+    if "google.colab" in sys.modules or "JPY_SESSION_NAME" in os.environ or "VSCODE_PID" in os.environ:
+        return True
+    if "ipykernel" in sys.modules:
+        return False
+    return sys.stderr.isatty() and "CI" not in os.environ
+
+
+def setup():
+    """Open a notebook: one style for the figures, one thread for torch, and a line that says what runs here.
+
+    One thread, because on shared cores two threads can be ten times slower than one.
+    """
+    from howfar import __version__, plotting
+
+    torch.set_num_threads(1)
+    plotting.use_style()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    print(f"howfar {__version__}, torch {torch.__version__}, {device}")

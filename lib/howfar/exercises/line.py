@@ -1,0 +1,255 @@
+"""The exercises of ``chapters/transport/line.ipynb``."""
+
+import numpy as np
+
+from howfar.exercises.engine import Exercise, Wrong
+from howfar.wasserstein import wasserstein_1d
+
+# --- line/sorting -----------------------------------------------------------------------------------------------
+
+
+def w1_sorted(u, v):
+    return np.mean(np.abs(np.sort(u) - np.sort(v)))
+
+
+def _sorting_cases(rng):
+    small = [([0.0], [2.0]), ([0.0, 1.0], [1.0, 0.0]), ([0.0, 2.0], [1.0, 1.0]), ([0.0, 0.0], [3.0, 1.0])]
+    large = [(rng.normal(size=n), rng.normal(1, 2, size=n)) for n in (3, 5, 50)]
+    return [(np.array(u), np.array(v)) for u, v in small + large]
+
+
+SORTING = Exercise(
+    name="line/sorting",
+    title="Sorting is enough",
+    difficulty=1,
+    minutes=5,
+    reference=w1_sorted,
+    cases=_sorting_cases,
+    wrong=(
+        Wrong(
+            "pairs in the given order",
+            lambda u, v: np.mean(np.abs(u - v)),
+            "you pair the points in the order in which they come. A sample has no order: sort both first.",
+        ),
+        Wrong(
+            "sorts one side only",
+            lambda u, v: np.mean(np.abs(np.sort(u) - v)),
+            "only one of the two samples is sorted. The smallest must meet the smallest: sort both.",
+        ),
+        Wrong(
+            "sums instead of averaging",
+            lambda u, v: np.sum(np.abs(np.sort(u) - np.sort(v))),
+            "each point carries mass 1/n, so the distances are averaged, not summed.",
+        ),
+        Wrong(
+            "root mean square",
+            lambda u, v: np.sqrt(np.mean((np.sort(u) - np.sort(v)) ** 2)),
+            "this is W2: the cost is the distance, not its square.",
+        ),
+        Wrong(
+            "difference of the means",
+            lambda u, v: abs(np.mean(u) - np.mean(v)),
+            "take absolute values before the mean: [0, 2] and [1, 1] have the same mean, but they differ.",
+        ),
+        Wrong(
+            "largest meets smallest",
+            lambda u, v: np.mean(np.abs(np.sort(u) - np.sort(v)[::-1])),
+            "one sample runs down while the other runs up: that is the most expensive pairing, not the cheapest.",
+        ),
+    ),
+)
+
+# --- line/cdf ---------------------------------------------------------------------------------------------------
+
+
+def w1_cdf(x, p, q):
+    gap = np.cumsum(p - q)
+    return np.sum(np.abs(gap[:-1]) * np.diff(x))
+
+
+def _cdf_cases(rng):
+    small = [
+        ([0, 1], [1, 0], [0, 1]),
+        ([0, 3], [1, 0], [0, 1]),
+        ([0, 1, 2], [1, 0, 0], [0, 0, 1]),
+        ([0, 1, 2], [0.5, 0, 0.5], [0, 1, 0]),
+        ([0, 1, 5], [0.25, 0.5, 0.25], [0.5, 0.25, 0.25]),
+    ]
+    large = [(np.sort(rng.normal(size=n)), rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n))) for n in (4, 7, 30)]
+    return [tuple(np.array(part, dtype=float) for part in case) for case in small + large]
+
+
+CDF = Exercise(
+    name="line/cdf",
+    title="The area between two staircases",
+    difficulty=1,
+    minutes=8,
+    reference=w1_cdf,
+    cases=_cdf_cases,
+    wrong=(
+        Wrong(
+            "forgets the widths",
+            lambda x, p, q: np.sum(np.abs(np.cumsum(p - q)[:-1])),
+            "you add up the heights of the gaps. An area needs their widths, too: np.diff(x).",
+        ),
+        Wrong(
+            "signed area",
+            lambda x, p, q: abs(np.sum(np.cumsum(p - q)[:-1] * np.diff(x))),
+            "areas where F is above G cancel those where it is below. Take absolute values before the sum.",
+        ),
+        Wrong(
+            "compares densities",
+            lambda x, p, q: np.sum(np.abs(p - q)[:-1] * np.diff(x)),
+            "|p - q| compares the masses point by point. Mass that travels is seen by the *cumulative* sums.",
+        ),
+        Wrong(
+            "total variation",
+            lambda x, p, q: 0.5 * np.sum(np.abs(p - q)),
+            "this is the total variation distance: it doesn't use x, so it can't know how far the mass goes.",
+        ),
+        Wrong(
+            "gap taken on the wrong side",
+            lambda x, p, q: np.sum(np.abs(np.cumsum(p - q)[1:]) * np.diff(x)),
+            "between x[i] and x[i+1] both staircases have the height that they reached at x[i]: use the first n - 1 "
+            "gaps, not the last.",
+        ),
+    ),
+)
+
+# --- line/plan --------------------------------------------------------------------------------------------------
+
+
+def monotone_plan(a, b):
+    plan = np.zeros((len(a), len(b)))
+    left_a, left_b = a.copy(), b.copy()
+    i = j = 0
+    while i < len(a) and j < len(b):
+        mass = min(left_a[i], left_b[j])
+        plan[i, j] += mass
+        left_a[i] -= mass
+        left_b[j] -= mass
+        if left_a[i] <= left_b[j]:
+            i += 1
+        else:
+            j += 1
+    return plan
+
+
+def _diagonal_plan(a, b):
+    plan = np.zeros((len(a), len(b)))
+    n = min(plan.shape)
+    np.fill_diagonal(plan, np.minimum(a[:n], b[:n]))
+    return plan
+
+
+def _plan_cases(rng):
+    small = [([1.0], [1.0]), ([1.0], [0.5, 0.5]), ([0.25, 0.75], [0.75, 0.25]), ([0.5, 0.25, 0.25], [0.25, 0.75])]
+    large = [(rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))) for n, m in ((2, 3), (5, 5), (8, 6))]
+    return [(np.array(a), np.array(b)) for a, b in small + large]
+
+
+PLAN = Exercise(
+    name="line/plan",
+    title="Fill the plan from its corner",
+    difficulty=2,
+    minutes=12,
+    reference=monotone_plan,
+    cases=_plan_cases,
+    wrong=(
+        Wrong(
+            "independent coupling",
+            lambda a, b: np.outer(a, b),
+            "the product plan has the right marginals, but it sends every point everywhere: feasible, not optimal.",
+        ),
+        Wrong(
+            "transposed",
+            lambda a, b: monotone_plan(a, b).T,
+            "rows belong to a and columns to b: plan[i, j] is the mass that leaves i for j. Yours is transposed.",
+        ),
+        Wrong(
+            "diagonal only",
+            _diagonal_plan,
+            "you pair each point with the one of the same rank and stop. What is left at i must move on to j + 1.",
+        ),
+        Wrong(
+            "starts at the wrong corner",
+            lambda a, b: monotone_plan(a, b[::-1])[:, ::-1],
+            "the leftmost mass goes to the rightmost place. Start both i and j at 0.",
+        ),
+        Wrong(
+            "rows don't add up to a",
+            lambda a, b: monotone_plan(a, b) / a[:, None],
+            "each row is divided by its mass. A plan's rows add up to a, not to 1.",
+        ),
+    ),
+)
+
+# --- line/p-value -----------------------------------------------------------------------------------------------
+
+
+def permutation_p_value(u, v, shuffles):
+    pool = np.concatenate([u, v])
+    observed = wasserstein_1d(u, v)
+    shuffled = pool[shuffles].T
+    null = wasserstein_1d(shuffled[: len(u)], shuffled[len(u) :])
+    return (1 + np.sum(null >= observed)) / (1 + len(shuffles))
+
+
+def _null(u, v, shuffles):
+    shuffled = np.concatenate([u, v])[shuffles].T
+    return wasserstein_1d(shuffled[: len(u)], shuffled[len(u) :])
+
+
+def _separate_shuffles(u, v, shuffles):
+    return (1 + len(shuffles)) / (1 + len(shuffles))  # shuffling u within u never changes the distance
+
+
+def _p_value_cases(rng):
+    def case(u, v, count):
+        shuffles = np.array([rng.permutation(len(u) + len(v)) for _ in range(count)])
+        return np.array(u, dtype=float), np.array(v, dtype=float), shuffles
+
+    swaps = np.array([[0, 1], [1, 0], [1, 0]])
+    small = [(np.array([0.0]), np.array([1.0]), swaps), case([0, 0, 1], [5, 6, 7], 9), case([0, 1], [0, 1], 6)]
+    large = [case(rng.integers(0, 4, 12), rng.integers(0, 5, 9), 50) for _ in range(3)]
+    return [*small, *large, case(rng.normal(size=8), rng.normal(2, 1, size=10), 40)]
+
+
+P_VALUE = Exercise(
+    name="line/p-value",
+    title="A test that is exact",
+    difficulty=2,
+    minutes=12,
+    reference=permutation_p_value,
+    cases=_p_value_cases,
+    wrong=(
+        Wrong(
+            "p-value of zero",
+            lambda u, v, s: np.mean(_null(u, v, s) >= wasserstein_1d(u, v)),
+            "the observed split is one of the possible splits: count it, too, above and below. "
+            "Otherwise p can be 0 and the test rejects too often.",
+        ),
+        Wrong(
+            "drops the ties",
+            lambda u, v, s: (1 + np.sum(_null(u, v, s) > wasserstein_1d(u, v))) / (1 + len(s)),
+            "a shuffle that does exactly as well as the observed split counts against it: >=, not >.",
+        ),
+        Wrong(
+            "wrong tail",
+            lambda u, v, s: (1 + np.sum(_null(u, v, s) <= wasserstein_1d(u, v))) / (1 + len(s)),
+            "a large distance speaks against equality: count the shuffles that are at least as far, not as near.",
+        ),
+        Wrong(
+            "shuffles within each sample",
+            _separate_shuffles,
+            "every shuffle gives the observed distance again. Put both samples into one pool, then split the pool.",
+        ),
+        Wrong(
+            "adds one only above",
+            lambda u, v, s: (1 + np.sum(_null(u, v, s) >= wasserstein_1d(u, v))) / len(s),
+            "with the observed split there are B + 1 splits, so divide by B + 1: as it stands p can exceed 1.",
+        ),
+    ),
+)
+
+EXERCISES = [SORTING, CDF, PLAN, P_VALUE]
