@@ -2,8 +2,8 @@
 
 import numpy as np
 import scipy.stats
-from harness import Row, milliseconds, side_by_side
 
+from harness import Row, milliseconds, side_by_side
 from howfar.wasserstein import wasserstein_1d
 
 
@@ -22,7 +22,9 @@ def rows():
             turns=15 if n <= 100_000 else 5,
         )
         note = milliseconds(times)
-        yield Row(f"equal weights / two np.sort, n={n:,}", times["ours"] / times["two sorts"], 1.5, "at most", note)
+        yield Row(
+            f"equal weights / two np.sort, n={n:,}", times["ours"] / times["two sorts"], 1.5, "at most", note
+        )
         yield Row(f"SciPy / equal weights, n={n:,}", times["SciPy"] / times["ours"], 8, "at least")
         bar = 5 if n == 10_000 else None
         yield Row(f"weighted / two np.sort, n={n:,}", times["weighted"] / times["two sorts"], bar)

@@ -1,7 +1,7 @@
 """Run every benchmark, or those named, and print the ratios beside their bars.
 
-    python benchmarks/run.py            all
-    python benchmarks/run.py line       only benchmarks/bench_line.py
+python benchmarks/run.py            all
+python benchmarks/run.py line       only benchmarks/bench_line.py
 """
 
 import importlib

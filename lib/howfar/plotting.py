@@ -20,8 +20,8 @@ HATCHES = ["", "///", "...", "xxx", "\\\\\\", "+++", "ooo", "---"]
 
 STYLE = {
     "figure.figsize": (6.4, 3.0),
-    "figure.dpi": 100,
-    "savefig.dpi": 100,
+    "figure.dpi": 140,
+    "savefig.dpi": 140,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "figure.constrained_layout.use": True,

@@ -6,6 +6,7 @@ import html
 import io
 import itertools
 import json
+import re
 import zlib
 
 import matplotlib.pyplot as plt
@@ -122,7 +123,10 @@ def _svg(figure):
     with plt.rc_context(STYLE | {"svg.hashsalt": "howfar"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
-    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+    text = buffer.getvalue()
+    # A hundredth of a point is enough for a coordinate. Numbers below 1 may be scales: they stay as they are.
+    text = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", text[text.index("<svg") :])
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _data_uri(svg):
@@ -139,8 +143,7 @@ def _text(value):
 
 def _page(values, starts, combinations, frames, texts):
     first = combinations.index(starts)
-    # All frames of one explorer are nearly the same text, so together they compress to little more than one.
-    packed = base64.b64encode(zlib.compress(json.dumps({"frames": frames, "texts": texts}).encode(), 9)).decode()
+    packed = base64.b64encode(zlib.compress(json.dumps(_share_lines(frames) | {"texts": texts}).encode(), 9)).decode()
     key = "howfar-" + hashlib.sha256(packed.encode()).hexdigest()[:10]
     controls = "".join(_control(key, name, choices, starts[name]) for name, choices in values.items())
     sizes = [len(choices) for choices in values.values()]
@@ -156,13 +159,24 @@ def _page(values, starts, combinations, frames, texts):
     )
 
 
+def _share_lines(frames):
+    """The frames as one list of distinct lines and, for each frame, which of them it holds.
+
+    All frames of one explorer are nearly the same text, but each is longer than the compressor's window.
+    """
+    number = {}
+    held = [[number.setdefault(line, len(number)) for line in frame.split("\n")] for frame in frames]
+    return {"lines": list(number), "frames": held}
+
+
 def _control(key, name, choices, start):
     identity, label = f"{key}-{name}", html.escape(_label(name))
     names = html.escape(json.dumps([_text(c) for c in choices]), quote=True)
     at = choices.index(start)
     if _numeric(choices):
         return (
-            f'<p style="margin:.3rem 0;display:flex;gap:.6rem;align-items:center"><label for="{identity}">{label}</label>'
+            f'<p style="margin:.3rem 0;display:flex;gap:.6rem;align-items:center">'
+            f'<label for="{identity}">{label}</label>'
             f'<input type="range" id="{identity}" data-names="{names}" min="0" max="{len(choices) - 1}" step="1" '
             f'value="{at}" aria-valuetext="{html.escape(_text(start))}" style="flex:1">'
             f'<output for="{identity}" style="min-width:3em">{html.escape(_text(start))}</output></p>'
@@ -174,8 +188,8 @@ def _control(key, name, choices, start):
     )
     return (
         f'<fieldset data-names="{names}" style="border:0;padding:0;margin:.3rem 0">'
-        f'<legend style="float:left;margin:0 .6rem 0 0;padding:0;font-size:inherit;width:auto">{label}</legend>{buttons}'
-        "</fieldset>"
+        f'<legend style="float:left;margin:0 .6rem 0 0;padding:0;font-size:inherit;width:auto">{label}</legend>'
+        f"{buttons}</fieldset>"
     )
 
 
@@ -187,13 +201,14 @@ _SCRIPT = """(async () => {
   root.dataset.ready = "1";
   const bytes = Uint8Array.from(atob("%(packed)s"), c => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const {frames, texts} = JSON.parse(await new Response(stream).text());
+  const {lines, frames, texts} = JSON.parse(await new Response(stream).text());
   const sizes = %(sizes)s, picture = root.querySelector("img");
   const controls = [...root.querySelectorAll("input[type=range], fieldset")];
   const at = c => +(c.matches("fieldset") ? c.querySelector("input:checked").value : c.value);
   const show = () => {
     const frame = controls.reduce((sum, c, i) => sum * sizes[i] + at(c), 0);
-    picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(frames[frame]);
+    const svg = frames[frame].map(i => lines[i]).join("\\n");
+    picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(svg);
     picture.alt = texts[frame];
     for (const c of controls) if (c.matches("input")) {
       const name = JSON.parse(c.dataset.names)[c.value];

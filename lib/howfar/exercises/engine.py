@@ -61,7 +61,7 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of an answer: status ("passed", "failed", "not attempted"), the message, the mistake's name if known."""
+    """What came of an answer: ``"passed"``, ``"failed"`` or ``"not attempted"``; a message; the mistake, if known."""
 
     status: str
     message: str
@@ -82,7 +82,9 @@ def examine(exercise, answer, seed=0):
     Verdict
     """
     cases = exercise.cases(np.random.default_rng(seed))
-    untouched = Verdict("not attempted", f"{exercise.name}: not attempted yet. Fill in the cell above, then run this one.")
+    untouched = Verdict(
+        "not attempted", f"{exercise.name}: not attempted yet. Fill in the cell above, then run this one."
+    )
     if answer is ...:
         return untouched
     if not callable(answer):

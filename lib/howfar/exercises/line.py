@@ -143,7 +143,12 @@ def _diagonal_plan(a, b):
 
 
 def _plan_cases(rng):
-    small = [([1.0], [1.0]), ([1.0], [0.5, 0.5]), ([0.25, 0.75], [0.75, 0.25]), ([0.5, 0.25, 0.25], [0.25, 0.75])]
+    small = [
+        ([1.0], [1.0]),
+        ([1.0], [0.5, 0.5]),
+        ([0.25, 0.75], [0.75, 0.25]),
+        ([0.5, 0.25, 0.25], [0.25, 0.75]),
+    ]
     large = [(rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))) for n, m in ((2, 3), (5, 5), (8, 6))]
     return [(np.array(a), np.array(b)) for a, b in small + large]
 
@@ -210,7 +215,11 @@ def _p_value_cases(rng):
         return np.array(u, dtype=float), np.array(v, dtype=float), shuffles
 
     swaps = np.array([[0, 1], [1, 0], [1, 0]])
-    small = [(np.array([0.0]), np.array([1.0]), swaps), case([0, 0, 1], [5, 6, 7], 9), case([0, 1], [0, 1], 6)]
+    small = [
+        (np.array([0.0]), np.array([1.0]), swaps),
+        case([0, 0, 1], [5, 6, 7], 9),
+        case([0, 1], [0, 1], 6),
+    ]
     large = [case(rng.integers(0, 4, 12), rng.integers(0, 5, 9), 50) for _ in range(3)]
     return [*small, *large, case(rng.normal(size=8), rng.normal(2, 1, size=10), 40)]
 

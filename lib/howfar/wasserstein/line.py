@@ -81,21 +81,40 @@ def _numpy_distance(u, v, u_weights, v_weights):
                 raise _not_finite(name)
         np.subtract(u, v, out=u)
         return np.abs(u, out=u).mean(axis=-1)
-    for name, x in (("u_values", u), ("v_values", v)):
-        if not np.isfinite(x).all():
-            raise _not_finite(name)
     u_w, v_w = _numpy_weights(u, u_weights), _numpy_weights(v, v_weights)
     _check_mass(u_w.sum(-1), v_w.sum(-1))
     values = np.concatenate([u, v], axis=-1)
     mass = np.concatenate([u_w, -v_w], axis=-1)
-    if values.ndim == 1:  # plain fancy indexing is several times faster than take_along_axis
-        order = np.argsort(values)
-        values, mass = values[order], mass[order]
-    else:
-        order = np.argsort(values, axis=-1)
-        values, mass = np.take_along_axis(values, order, -1), np.take_along_axis(mass, order, -1)
-    gap = np.cumsum(mass, axis=-1)[..., :-1]
-    return (np.abs(gap, out=gap) * np.diff(values, axis=-1)).sum(axis=-1)
+    order = (
+        _argsort(values) if values.ndim == 1 and values.dtype == np.float64 else np.argsort(values, axis=-1)
+    )
+    take = np.take if values.ndim == 1 else np.take_along_axis  # take_along_axis is several times slower
+    values, mass = take(values, order, -1), take(mass, order, -1)
+    if not (np.isfinite(values[..., 0]).all() and np.isfinite(values[..., -1]).all()):
+        raise _not_finite("u_values" if not np.isfinite(u).all() else "v_values")
+    gap = np.cumsum(mass, axis=-1, out=mass)[..., :-1]
+    return np.einsum("...i,...i->...", np.abs(gap, out=gap), np.diff(values, axis=-1))
+
+
+def _argsort(x):
+    """``np.argsort`` of a 1-D float64 array in half the time.
+
+    NumPy sorts plain integers several times faster than it sorts indices. So each index rides in the low bits of its
+    value's own bits, read as an integer; entries that agree in all the higher bits are put right afterwards.
+    """
+    low = (1 << len(x).bit_length()) - 1
+    keys = x.view(np.int64)
+    keys = keys ^ (
+        (keys >> 63) & np.int64(0x7FFFFFFFFFFFFFFF)
+    )  # negative floats: larger bits mean smaller numbers
+    keys &= ~low
+    keys |= np.arange(len(x))
+    keys.sort()
+    order = keys & low
+    y = x.take(order)
+    if (y[1:] < y[:-1]).any():
+        order = order[np.argsort(y, kind="stable")]  # nearly sorted: fast
+    return order
 
 
 def _torch_distance(u, v, u_weights, v_weights):
@@ -154,7 +173,9 @@ def _to_torch(name, x, device):
 
 
 def _float_dtype(dtypes):
-    floats = [torch.float32 if d in (torch.float16, torch.bfloat16) else d for d in dtypes if d.is_floating_point]
+    floats = [
+        torch.float32 if d in (torch.float16, torch.bfloat16) else d for d in dtypes if d.is_floating_point
+    ]
     return max(floats, key=lambda d: torch.finfo(d).bits) if floats else torch.float64
 
 
@@ -163,7 +184,9 @@ def _check_shapes(u, v):
         if x.ndim == 0:
             raise ValueError(f"{name} must have shape (n,) or (n, ...), got a single number")
         if 0 in x.shape:
-            raise ValueError(f"{name} is empty: shape {tuple(x.shape)}; a distribution needs at least one point")
+            raise ValueError(
+                f"{name} is empty: shape {tuple(x.shape)}; a distribution needs at least one point"
+            )
     if u.shape[1:] != v.shape[1:]:
         raise ValueError(
             f"u_values {tuple(u.shape)} and v_values {tuple(v.shape)} must have the same batch axes "
@@ -177,7 +200,8 @@ def _check_weights(name, weights, values):
     if tuple(weights.shape) not in {tuple(values.shape), tuple(values.shape[:1])}:
         allowed = " or ".join(str(s) for s in dict.fromkeys([tuple(values.shape[:1]), tuple(values.shape)]))
         raise ValueError(f"{name} must have shape {allowed}, got {tuple(weights.shape)}")
-    low, high = float(weights.min()), float(weights.max())  # a NaN anywhere makes both NaN
+    plain = weights.detach() if isinstance(weights, torch.Tensor) else weights
+    low, high = float(plain.min()), float(plain.max())  # a NaN anywhere makes both NaN
     if not (np.isfinite(low) and np.isfinite(high)):
         raise _not_finite(name)
     if low < 0:

@@ -1,0 +1,96 @@
+"""Bracket words: what counts, what doesn't, and what is recorded."""
+
+import json
+import platform
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from howfar import brackets, data_path
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("f(x[0])\n", ["([])"]),
+        ("x = 1\n", []),
+        ("", []),
+        ("a = (1,\n     [2])\nb = {}\n", ["([])", "{}"]),
+        ("print('(', \"]\", '''{\n(''')  # ([{\n", ["()"]),
+        ("f(1); g[2]\n", ["()[]"]),
+        ("def f(a: list[int]) -> dict[str, int]:\n    return {}\n", ["([])[]", "{}"]),
+        ("x = f'{d[(1)]} {a!r}' + g(1)\n", ["()"]),
+        ("x = f'{f(f\"{h(1)}\")}' + g[0]\n", ["[]"]),
+        ("f(1)", ["()"]),
+    ],
+)
+def test_words(source, words):
+    if 'f\\"' in source or 'f"' in source:
+        try:
+            compile(source, "source", "exec")
+        except SyntaxError:
+            pytest.skip("this Python doesn't allow the nested f-string")
+    assert brackets.bracket_words(source) == words
+
+
+@pytest.mark.parametrize("source", ["f((1)\n", "x = ']' + )\n", "f(]\n"])
+def test_source_that_is_not_python_is_refused(source):
+    with pytest.raises(SyntaxError):
+        brackets.bracket_words(source)
+
+
+def test_heights_and_depth():
+    assert brackets.heights("([]){}") == [1, 2, 1, 0, 1, 0]
+    assert brackets.depth("([]){}") == 2
+    assert brackets.heights("") == [] and brackets.depth("") == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "error"), [("(", SyntaxError), (")", SyntaxError), ("(]", SyntaxError), ("(a)", ValueError)]
+)
+def test_bad_words_are_named(word, error):
+    with pytest.raises(error, match=r"open|index"):
+        brackets.heights(word)
+
+
+def test_extract_reads_a_tree(tmp_path):
+    (tmp_path / "pkg" / "tests").mkdir(parents=True)
+    (tmp_path / "pkg" / "a.py").write_text("f(1)\n")
+    (tmp_path / "pkg" / "empty.py").write_text("")
+    (tmp_path / "pkg" / "latin.py").write_bytes(b"# -*- coding: latin-1 -*-\ns = '\xe9'; g[0]\n")
+    (tmp_path / "pkg" / "broken.py").write_text("f((\n")
+    (tmp_path / "pkg" / "tests" / "b.py").write_text("f(1)\n")
+    files, skipped = brackets.extract(tmp_path)
+    assert files == {"pkg/a.py": ["()"], "pkg/empty.py": [], "pkg/latin.py": ["[]"]}
+    assert list(skipped) == ["pkg/broken.py"] and "SyntaxError" in skipped["pkg/broken.py"]
+    assert brackets.extract(tmp_path / "pkg" / "a.py")[0] == {"a.py": ["()"]}
+
+
+def test_extract_of_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        brackets.extract(tmp_path / "nowhere")
+
+
+def test_recorded_packages_are_dyck_words_with_provenance():
+    assert {"asyncio", "json", "tkinter", "modules"} <= set(brackets.packages())
+    for package in brackets.packages():
+        record = json.loads(data_path("brackets", f"{package}.json").read_text(encoding="utf-8"))
+        assert record["source"].startswith("CPython 3.") and record["script"] and record["licence"]
+        for words in brackets.load(package).values():
+            for word in words:
+                assert brackets.heights(word)[-1] == 0
+    assert data_path("brackets", "LICENSE").read_text(encoding="utf-8").count("PYTHON SOFTWARE FOUNDATION LICENSE") > 0
+
+
+def test_unknown_package_lists_those_there():
+    with pytest.raises(ValueError, match="asyncio"):
+        brackets.load("nope")
+
+
+@pytest.mark.parametrize("package", ["json", "tomllib"])
+def test_the_recording_is_what_this_python_gives(package):
+    source = json.loads(data_path("brackets", f"{package}.json").read_text(encoding="utf-8"))["source"]
+    if platform.python_version() not in source:
+        pytest.skip(f"recorded from {source.split(',')[0]}, this is {platform.python_version()}")
+    assert brackets.extract(Path(sysconfig.get_path("stdlib")) / package)[0] == brackets.load(package)

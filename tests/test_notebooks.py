@@ -1,0 +1,202 @@
+"""Hygiene: what every stored notebook must hold to, so that what a reader sees is what the code printed."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from IPython.core.inputtransformer2 import TransformerManager
+
+import howfar
+from howfar import exercises
+
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = sorted(p for p in (ROOT / "chapters").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+MAX_KB, MAX_LINES, MEDIAN_LINES = 300, 25, 8
+
+every = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.relative_to(ROOT / "chapters").as_posix())
+chapters = pytest.mark.parametrize(
+    "path",
+    [p for p in PATHS if "appendix" not in p.parts],
+    ids=lambda p: p.relative_to(ROOT / "chapters").as_posix(),
+)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [c for c in read(path).cells if c.cell_type == "code"]
+
+
+def tagged(cell, tag):
+    return tag in cell.metadata.get("tags", [])
+
+
+def outputs(path):
+    return [(c, o) for c in code_cells(path) for o in c.outputs]
+
+
+def markdown(path):
+    return "\n\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+
+
+def functions(source):
+    """The functions that a cell defines, as syntax trees without docstrings."""
+    out = {}
+    for node in ast.parse(TransformerManager().transform_cell(source)).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            if ast.get_docstring(node) is not None:
+                node.body = node.body[1:]
+            out[node.name] = ast.dump(node)
+    return out
+
+
+def test_there_are_notebooks():
+    assert any("transport" in p.parts for p in PATHS)
+
+
+@every
+def test_valid_and_small(path):
+    nbformat.validate(read(path))
+    assert path.stat().st_size <= MAX_KB * 1024
+
+
+@every
+def test_setup_cell_is_the_same_everywhere_and_installs_from_the_repository(path):
+    setups = [c for c in code_cells(path) if tagged(c, "setup")]
+    assert len(setups) == 1
+    assert code_cells(path)[0].source == setups[0].source, "the setup cell comes first"
+    first = next(c for c in code_cells(PATHS[0]) if tagged(c, "setup"))
+    assert setups[0].source == first.source
+    wanted = f'"howfar @ git+{CONFIG["repository"]["url"]}@v{howfar.__version__}"'
+    assert wanted in setups[0].source
+
+
+@every
+def test_executed_from_top_to_bottom(path):
+    cells = code_cells(path)
+    assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+
+
+@every
+def test_no_errors_no_stderr_no_widget_state_no_absolute_paths(path):
+    for cell, output in outputs(path):
+        assert output.output_type != "error", cell.source
+        assert output.get("name") != "stderr", cell.source
+        assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), cell.source
+        texts = [output.get("text", "")] + [v for k, v in output.get("data", {}).items() if k.startswith("text/")]
+        for text in texts:
+            assert not re.search(r"(?<![\w.])/(home|root|tmp|work|Users|usr)/", text), cell.source
+    assert "widgets" not in read(path).metadata
+    assert read(path).metadata.kernelspec.name == "python3"
+
+
+@every
+def test_every_picture_has_alt_text(path):
+    for cell, output in outputs(path):
+        if any(kind.startswith("image/") for kind in output.get("data", {})):
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt) >= 40, f"alt text missing or too short to describe the figure:\n{cell.source}"
+        for image in re.findall(r"<img\b[^>]*>", output.get("data", {}).get("text/html", "")):
+            assert re.search(r'alt="[^"]{40,}"', image)
+    for image in re.findall(r"!\[(.*?)\]\(", markdown(path)):
+        assert len(image) >= 40
+
+
+@every
+def test_cells_are_short(path):
+    lengths = sorted(len(c.source.splitlines()) for c in code_cells(path))
+    assert lengths[-1] <= MAX_LINES
+    assert lengths[len(lengths) // 2] <= MEDIAN_LINES
+
+
+@every
+def test_time_is_stated_at_the_top(path):
+    opening = "\n".join(c.source for c in read(path).cells[:2] if c.cell_type == "markdown")
+    assert re.search(r"[Aa]bout \d+ s on a laptop CPU", opening)
+
+
+@every
+def test_something_is_compared_by_nbval(path):
+    checked = [c for c in code_cells(path) if tagged(c, "nbval-check-output")]
+    assert checked
+    for cell in checked:
+        assert cell.outputs, f"nothing to compare:\n{cell.source}"
+        assert all(o.output_type == "stream" for o in cell.outputs), f"print what is compared:\n{cell.source}"
+
+
+@every
+def test_symbols_of_directives_balance(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            fences = re.findall(r"^(:{3,})(\{)?", cell.source, flags=re.M)
+            opened = sum(bool(directive) for _, directive in fences)
+            assert len(fences) == 2 * opened, cell.source
+
+
+def exercises_of(path):
+    return [e for e in exercises.EXERCISES.values() if e.name.startswith(path.stem + "/")]
+
+
+@chapters
+def test_chapter_has_its_exercises(path):
+    mine, text = exercises_of(path), markdown(path)
+    assert 3 <= len(mine) <= 6
+    for exercise in mine:
+        label = "ex-" + exercise.name.replace("/", "-")
+        assert f"{{exercise}} {exercise.title}\n:label: {label}\n" in text
+        stars = "★" * exercise.difficulty + "☆" * (3 - exercise.difficulty)
+        start = text.index(f":label: {label}\n")
+        assert f"{stars}, {exercise.minutes} minutes." in text[start : start + 120], exercise.name
+        assert f"{{solution-start}} {label}\n:class: dropdown" in text
+    assert text.count("{solution-start}") == text.count("{solution-end}") == len(mine)
+
+
+@chapters
+def test_stub_says_not_attempted_and_solution_is_the_tested_reference(path):
+    for exercise in exercises_of(path):
+        call = f'check("{exercise.name}", '
+        stub_check, solution = [c for c in code_cells(path) if call in c.source]
+        assert "not attempted yet" in stub_check.outputs[0].text
+        assert tagged(stub_check, "nbval-check-output") and tagged(solution, "nbval-check-output")
+        assert tagged(solution, "solution") and "passed" in solution.outputs[-1].text
+        name = re.search(re.escape(call) + r"(\w+)", solution.source).group(1)
+        reference = functions(inspect.getsource(exercise.reference))
+        assert functions(solution.source)[name] == next(iter(reference.values())), (
+            f"{exercise.name}: the solution on the page is not the reference in the library"
+        )
+        stub = next(c for c in code_cells(path) if re.search(rf"(def|class) {name}\b", c.source))
+        assert "..." in stub.source and not tagged(stub, "solution")
+
+
+@chapters
+def test_page_ends_with_what_was_shown_and_what_was_not(path):
+    last = markdown(path)[-6000:]
+    for part in ("**Shown.**", "**Not shown.**", "**Read on.**"):
+        assert part in last
+
+
+def test_every_exercise_belongs_to_a_chapter():
+    stems = {p.stem for p in PATHS}
+    assert {name.split("/")[0] for name in exercises.EXERCISES} <= stems
+
+
+def test_every_notebook_is_in_the_table_of_contents():
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    for path in PATHS:
+        assert path.relative_to(ROOT).with_suffix("").as_posix() in toc
+
+
+def test_the_repository_url_stands_in_one_place():
+    """Other files may link to it, but only with the URL that _config.yml names."""
+    url = CONFIG["repository"]["url"]
+    owner_and_name = url.split("github.com/")[1]
+    for name in ("README.md", "intro.md", "CITATION.cff", "CONTRIBUTING.md"):
+        for link in re.findall(r"github\.com/([\w-]+/[\w-]+)", (ROOT / name).read_text(encoding="utf-8")):
+            assert link == owner_and_name, f"{name} links to {link}"
