@@ -67,10 +67,11 @@ def page(browser, address):
 
 
 def visit(page, address, name):
-    page.goto(f"{address}/{name}", wait_until="networkidle")
-    page.wait_for_function(
-        "!window.MathJax || !window.MathJax.startup || window.MathJax.startup.promise.then(() => true)"
-    )
+    """Load a page and wait until its formulas are set and its interactive figures are ready."""
+    page.goto(f"{address}/{name}", wait_until="load")
+    page.wait_for_function("!window.MathJax || window.MathJax.startup?.promise?.then(() => true)")
+    for explorer in page.locator(".howfar-explorer .howfar-controls").all():
+        explorer.wait_for(state="visible")
 
 
 def test_the_site_has_its_pages():
@@ -80,27 +81,15 @@ def test_the_site_has_its_pages():
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_clean_and_stays_here(page, address, name):
     visit(page, address, name)
+    assert page.locator("mjx-container").count() >= page.locator("span.math, div.math").count()
+    assert page.locator("mjx-merror").count() == 0
+    text = page.locator("article.bd-article").inner_text() if name.startswith("chapters/") else ""
+    assert not re.search(r"^:::|\{(prf:ref|cite|ref|numref)\b|<Figure size", text, flags=re.M), "left raw"
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360, "wider than a phone"
+    page.wait_for_timeout(100)
     assert page.away == []
     assert page.faults == []
-
-
-@pytest.mark.parametrize("name", [p for p in PAGES if p.startswith("chapters/")])
-def test_mathematics_is_typeset_and_nothing_is_left_raw(page, address, name):
-    visit(page, address, name)
-    formulas = page.locator("span.math, div.math").count()
-    assert page.locator("mjx-container").count() >= formulas
-    assert page.locator("mjx-merror").count() == 0
-    text = page.locator("article.bd-article").inner_text()
-    assert not re.search(r"^:::|\{(prf:ref|cite|ref|numref)\}|<Figure size", text, flags=re.M)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page_fits_a_phone(browser, address, name):
-    page = browser.new_page(viewport={"width": 360, "height": 740})
-    visit(page, address, name)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    page.close()
-    assert wide <= 360
 
 
 @pytest.mark.parametrize("name", [p for p in PAGES if p.startswith("chapters/")])

@@ -7,19 +7,31 @@ Every idea has the same name everywhere: the chapter ``chapters/transport/line.i
 
 __version__ = "0.1.0"
 
-from howfar import brackets, exercises, plotting, wasserstein, widgets
+from howfar import brackets, encodings, exercises, lipschitz, plotting, tasks, wasserstein, widgets
+from howfar.encodings import ENCODINGS, make_encoding, randomized_positions, register
 from howfar.environment import data_path, is_interactive, setup
 from howfar.exercises import check
+from howfar.transformer import Transformer, TransformerConfig, record
 
 __all__ = [
+    "ENCODINGS",
+    "Transformer",
+    "TransformerConfig",
     "__version__",
     "brackets",
     "check",
     "data_path",
+    "encodings",
     "exercises",
     "is_interactive",
+    "lipschitz",
+    "make_encoding",
     "plotting",
+    "randomized_positions",
+    "record",
+    "register",
     "setup",
+    "tasks",
     "wasserstein",
     "widgets",
 ]

@@ -4,10 +4,14 @@ Behind each exercise stand a reference answer and the mistakes that readers make
 its own hint. `check` tells a reader which of them the answer at hand behaves like; `matrix` shows that it can.
 """
 
-from howfar.exercises import line
+import pkgutil
+from importlib import import_module
+
 from howfar.exercises.engine import Exercise, Verdict, Wrong, examine
 
-EXERCISES = {exercise.name: exercise for module in (line,) for exercise in module.EXERCISES}
+# Every module beside the engine is a chapter's: ``line.py`` holds the exercises of ``line.ipynb``.
+CHAPTERS = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "engine")
+EXERCISES = {e.name: e for chapter in CHAPTERS for e in import_module(f"{__name__}.{chapter}").EXERCISES}
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "Wrong", "check", "examine", "find", "matrix"]
 

@@ -1,0 +1,175 @@
+"""Lower estimates lie below, the certified bound above, the exact norm of the Jacobian."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from howfar.encodings import ENCODINGS, Encoding, make_encoding, register
+from howfar.encodings.contract import scatter_parameters
+from howfar.lipschitz import attention_bound, jacobian_norm, largest_ratio
+from howfar.transformer import Attention, Transformer, TransformerConfig
+
+few = settings(max_examples=15, deadline=None, derandomize=True)
+
+
+def exact_norm(function, x):
+    jacobian = torch.autograd.functional.jacobian(function, x)
+    return float(torch.linalg.matrix_norm(jacobian.reshape(-1, x.numel()), ord=2))
+
+
+def in_ball(seed, n, width, radius):
+    x = torch.randn(1, n, width, generator=torch.Generator().manual_seed(seed)).double()
+    return radius * x / x.norm(dim=-1).max()
+
+
+@few
+@given(seed=st.integers(0, 1000), rows=st.integers(1, 6), columns=st.integers(1, 6))
+def test_power_iteration_finds_the_norm_of_a_matrix(seed, rows, columns):
+    a = torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)).double()
+    estimate = jacobian_norm(lambda x: a @ x, torch.zeros(columns).double(), iterations=2000, tolerance=1e-12)
+    exact = float(torch.linalg.matrix_norm(a, ord=2))
+    assert estimate.kind == "lower estimate"
+    assert 0.999 * exact <= estimate.value <= exact * (1 + 1e-9)
+
+
+def test_power_iteration_on_a_transformer_equals_the_singular_value():
+    torch.manual_seed(0)
+    m = Transformer(TransformerConfig(width=16, heads=2, features=3, outputs=2, encoding="rotary")).double()
+    x = torch.randn(1, 6, 3).double()
+    exact = exact_norm(m, x)
+    once, often = jacobian_norm(m, x, iterations=1), jacobian_norm(m, x, iterations=500, tolerance=1e-10)
+    assert once.value < often.value <= exact * (1 + 1e-9)
+    assert often.value == pytest.approx(exact, rel=1e-3)
+
+
+def test_a_constant_function_has_norm_zero():
+    assert jacobian_norm(lambda x: x * 0, torch.ones(3)).value == 0
+
+
+def test_real_positions_can_be_differentiated_too():
+    torch.manual_seed(0)
+    norms = {}
+    for name in ("rotary", "sinusoidal"):
+        m = Transformer(TransformerConfig(width=16, heads=2, features=3, encoding=name)).double()
+        x = torch.randn(1, 6, 3).double()
+        shift = lambda s, m=m, x=x: m(x, torch.arange(6.0).double() + s + 1)  # noqa: E731
+        norms[name] = jacobian_norm(shift, torch.zeros(1).double()).value
+    assert norms["rotary"] < 1e-6 < norms["sinusoidal"]
+
+
+@few
+@given(seed=st.integers(0, 1000))
+def test_the_largest_ratio_is_attained_and_below_the_constant(seed):
+    a = torch.randn(4, 3, generator=torch.Generator().manual_seed(seed)).double()
+    u, v = torch.randn(2, 50, 3, generator=torch.Generator().manual_seed(seed + 1)).double()
+    ratios = ((u - v) @ a.T).norm(dim=1) / (u - v).norm(dim=1)
+    estimate = largest_ratio(lambda x: x @ a.T, u, v)
+    assert estimate.kind == "lower estimate"
+    assert float(estimate) == pytest.approx(float(ratios.max()))
+    assert float(estimate) <= float(torch.linalg.matrix_norm(a, ord=2)) * (1 + 1e-9)
+
+
+def test_the_largest_ratio_takes_distances_in_your_own_unit():
+    u, v = torch.tensor([[0.0], [0.0]]), torch.tensor([[1.0], [3.0]])
+    assert largest_ratio(lambda x: 2 * x, u, v).value == 2
+    assert largest_ratio(lambda x: 2 * x, u, v, distances=torch.tensor([4.0, 2.0])).value == 3
+    assert largest_ratio(lambda x: 2 * x, u, v, distances=torch.tensor([0.0, 2.0])).value == float("inf")
+    assert largest_ratio(lambda x: 2 * x, u, torch.tensor([[0.0], [3.0]])).value == 2
+
+
+@register("reader_turn")
+class ReaderTurn(Encoding):
+    shift_invariant = False
+
+    def rotate(self, x, positions):
+        return x * (1 + positions[..., None])
+
+
+ENCODED = [
+    ("none", {}),
+    ("alibi", {}),
+    ("relative", {}),
+    ("rotary", {}),
+    ("rotary", {"pairing": "half", "fraction": 0.5}),
+    ("urpe", {}),
+    ("urpe", {"inner": "rotary"}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), ENCODED)
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 1000), n=st.integers(1, 7), radius=st.sampled_from([0.1, 1.0, 5.0]), causal=st.booleans(),
+    heads=st.sampled_from([1, 2]), stretch=st.sampled_from([1.0, 5.0]),
+)  # fmt: skip
+def test_the_bound_is_above_the_exact_norm(name, options, seed, n, radius, causal, heads, stretch):
+    torch.manual_seed(seed)
+    width = 8
+    layer = Attention(width, heads).double()
+    for parameter in layer.parameters():
+        parameter.data = stretch * parameter.data
+    encoding = make_encoding(name, width=width, heads=heads, max_length=16, **options).double()
+    scatter_parameters(encoding)
+    p = torch.arange(n)
+    bias, gate = encoding.bias(p, p), encoding.gate(p, p)
+    hides = torch.ones(n, n, dtype=torch.bool).triu(1) if causal else None
+    exact = exact_norm(lambda x: layer(x, encoding, p, bias, gate, hides), in_ball(seed, n, width, radius))
+    bound = attention_bound(layer, radius=radius, length=n, encoding=encoding)
+    assert bound.kind == "upper bound"
+    assert exact <= bound.value * (1 + 1e-9)
+
+
+def test_the_bound_by_hand():
+    layer = Attention(1, 1)
+    layer.qkv.weight.data = torch.tensor([[2.0], [3.0], [5.0]])
+    layer.qkv.bias.data = torch.tensor([0.5, 9.0, 9.0])
+    layer.out.weight.data = torch.tensor([[-1.0]])
+    # |V| = 5, |A| = 6, |W_K^T b| = 1.5, R = 2, n = 4: 5 (1 + (12 + 1.5) 2) 2 + 5 * 6 * 4
+    assert attention_bound(layer, radius=2.0, length=4).value == pytest.approx(5 * 28 * 2 + 120)
+
+
+def test_the_bound_is_not_absurd_and_grows_as_it_says():
+    torch.manual_seed(0)
+    layer = Attention(8, 1).double()
+    n = 6
+    x = in_ball(0, n, 8, 1.0)
+    encoding = make_encoding("none", width=8, heads=1, max_length=16)
+    exact = exact_norm(lambda x: layer(x, encoding, torch.arange(n)), x)
+    bounds = {r: attention_bound(layer, radius=r, length=n).value for r in (1.0, 1e3, 1e4)}
+    assert exact < bounds[1.0] < 50 * exact
+    assert bounds[1e4] / bounds[1e3] == pytest.approx(100, rel=0.05)  # R^2
+    ratio = attention_bound(layer, radius=1.0, length=10_000).value / bounds[1.0]
+    assert 0.5 * (10_000 / n) ** 0.5 < ratio < (10_000 / n) ** 0.5
+
+
+def test_an_estimate_says_what_it_is():
+    estimate = attention_bound(Attention(4, 1), radius=1.0, length=2)
+    assert "upper bound" in str(estimate) and "norm at most 1" in str(estimate)
+    assert "lower estimate" in str(jacobian_norm(torch.sin, torch.zeros(2)))
+
+
+def test_bad_input_is_refused():
+    x = torch.zeros(3, 2)
+    with pytest.raises(ValueError, match="same shape"):
+        largest_ratio(torch.sin, x, torch.zeros(2, 2))
+    with pytest.raises(ValueError, match="same points"):
+        largest_ratio(torch.sin, x, x)
+    with pytest.raises(ValueError, match="distances must be"):
+        largest_ratio(torch.sin, x, x + 1, distances=torch.ones(2))
+    with pytest.raises(ValueError, match="negative"):
+        largest_ratio(torch.sin, x, x + 1, distances=-torch.ones(3))
+    with pytest.raises(ValueError, match="finite"):
+        largest_ratio(torch.log, x, x + 1)
+    with pytest.raises(ValueError, match="floating"):
+        jacobian_norm(torch.sin, torch.zeros(2, dtype=torch.int64))
+    with pytest.raises(ValueError, match="iterations"):
+        jacobian_norm(torch.sin, torch.zeros(2), iterations=0)
+    layer = Attention(8, 2)
+    with pytest.raises(ValueError, match="radius"):
+        attention_bound(layer, radius=0.0, length=3)
+    with pytest.raises(ValueError, match="length"):
+        attention_bound(layer, radius=1.0, length=0)
+    turn = ENCODINGS["reader_turn"](8, 2, 16)
+    with pytest.raises(ValueError, match="RoPE"):
+        attention_bound(layer, radius=1.0, length=3, encoding=turn)
