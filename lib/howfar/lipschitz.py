@@ -40,12 +40,12 @@ class Estimate:
 
 
 def largest_ratio(function, u, v, distances=None):
-    """The largest finite-difference ratio |f(u_i) - f(v_i)| / d(u_i, v_i) over pairs: a LOWER ESTIMATE, no certificate.
+    """The largest ratio of distances, outputs over inputs, among pairs of points: a LOWER ESTIMATE, no certificate.
 
     Parameters
     ----------
     function : callable
-        From a batch (n, ...) to a batch (n, ...).
+        f, from a batch (n, ...) to a batch (n, ...). The ratio is ``|f(u_i) - f(v_i)| / d(u_i, v_i)``.
     u, v : tensor (n, ...)
         Row i of one is compared with row i of the other.
     distances : tensor (n,), optional
