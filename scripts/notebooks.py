@@ -58,6 +58,7 @@ def normalise(notebook):
             continue
         count += 1
         cell.execution_count = count
+        cell.outputs = merge_streams(cell.outputs)
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
@@ -67,6 +68,17 @@ def normalise(notebook):
                 data["image/png"] = shrink(data["image/png"])
                 data.pop("text/plain", None)  # "<Figure size ...>" tells a reader nothing
     return notebook
+
+
+def merge_streams(outputs):
+    """What a cell printed, as one output, however the kernel happened to split it."""
+    merged = []
+    for output in outputs:
+        if merged and output.output_type == "stream" and merged[-1].get("name") == output.name:
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    return merged
 
 
 def shrink(png):

@@ -7,7 +7,7 @@ Every idea has the same name everywhere: the chapter ``chapters/transport/line.i
 
 __version__ = "0.1.0"
 
-from howfar import brackets, encodings, exercises, lipschitz, plotting, tasks, wasserstein, widgets
+from howfar import brackets, dyck, encodings, exercises, lipschitz, plotting, search, tasks, wasserstein, widgets
 from howfar.encodings import ENCODINGS, make_encoding, randomized_positions, register
 from howfar.environment import data_path, is_interactive, setup
 from howfar.exercises import check
@@ -21,6 +21,7 @@ __all__ = [
     "brackets",
     "check",
     "data_path",
+    "dyck",
     "encodings",
     "exercises",
     "is_interactive",
@@ -30,6 +31,7 @@ __all__ = [
     "randomized_positions",
     "record",
     "register",
+    "search",
     "setup",
     "tasks",
     "wasserstein",

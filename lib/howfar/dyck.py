@@ -1,0 +1,911 @@
+"""Dyck words: balanced brackets of k types, counted, enumerated, drawn and read.
+
+The language Dyck-k has openings ``0..k-1`` and closings ``k..2k-1``; the closing of type ``s`` is ``k + s``. A word is
+a row of a LongTensor ``(n, length)``. Words of different lengths share a tensor by ending in -1 (`pad_words`): -1
+stands after the last token, never between tokens. With ``max_depth`` the language is Dyck-(k, D): never more than D
+brackets open at once.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+END = -1  # fills a row after the word's last token
+
+BRACKETS = "([{)]}"  # Dyck-3 as text
+
+
+# Counting ------------------------------------------------------------------------------------------------------------
+
+
+def count_words(length, k, max_depth=None):
+    r"""How many Dyck-k words of a length there are, exactly.
+
+    Parameters
+    ----------
+    length : int
+        Number of tokens; odd lengths have no words.
+    k : int
+        Number of bracket types.
+    max_depth : int, optional
+        At most so many brackets open at once.
+
+    Returns
+    -------
+    int
+        For ``length = 2n`` and no depth bound, ``k**n`` times the n-th Catalan number.
+
+    Raises
+    ------
+    ValueError
+        If ``length`` or ``max_depth`` is negative or ``k`` is less than 1.
+    """
+    _check_language(k, max_depth, length)
+    if length % 2:
+        return 0
+    return k ** (length // 2) * _completions(length, _highest(length, max_depth))[length][0]
+
+
+def count_prefixes(length, k, max_depth=None):
+    """How many token sequences of a length can still be completed to a Dyck-k word, exactly.
+
+    Parameters and errors are those of `count_words`.
+
+    Returns
+    -------
+    int
+        Without a depth bound: the sum over heights h of ``k**((length + h) / 2)`` times the ballot number.
+    """
+    _check_language(k, max_depth, length)
+    highest = length if max_depth is None else min(length, max_depth)
+    paths = [1] + [0] * (highest + 1)  # by height; the last entry stays 0
+    for _ in range(length):
+        up = [0] + [k * p for p in paths[:highest]] + [0]
+        down = [*paths[1:], 0]
+        paths = [u + d for u, d in zip(up, down, strict=True)]
+    return sum(paths)
+
+
+@lru_cache(maxsize=64)
+def _completions(length, highest):
+    """``f[r][h]``: the ways to come from height h down to 0 in r steps within 0..highest, types not counted."""
+    rows = [[1] + [0] * (highest + 1)]
+    for _ in range(length):
+        last = rows[-1]
+        rows.append([(last[h + 1] if h < highest else 0) + (last[h - 1] if h else 0) for h in range(highest + 1)] + [0])
+    return rows
+
+
+def all_words(length, k, max_depth=None):
+    """Every Dyck-k word of a length, in lexicographic order of the tokens.
+
+    Parameters
+    ----------
+    length, k, max_depth
+        As in `count_words`.
+
+    Returns
+    -------
+    LongTensor (count, length)
+
+    Raises
+    ------
+    ValueError
+        As `count_words`, and if the table would have more than 10^8 tokens.
+    """
+    count = count_words(length, k, max_depth)
+    if count * length > 10**8:
+        raise ValueError(f"all_words would list {count} words of {length} tokens; more than 10^8 tokens are refused")
+    if count == 0:
+        return torch.empty((0, length), dtype=torch.long)
+    highest = _highest(length, max_depth)
+    words = np.zeros((1, length), np.int64)
+    stacks = np.zeros((1, highest + 1), np.int64)  # the types that are open
+    heights = np.zeros(1, np.int64)
+    for t in range(length):
+        parents, tokens = [], []
+        for token in range(k):
+            rows = np.flatnonzero(heights < min(highest, length - t - 1))
+            parents.append(rows)
+            tokens.append(np.full(len(rows), token))
+        rows = np.flatnonzero(heights > 0)
+        parents.append(rows)
+        tokens.append(k + stacks[rows, heights[rows] - 1])
+        parents, tokens = np.concatenate(parents), np.concatenate(tokens)
+        order = np.argsort(parents, kind="stable")  # openings were listed before closings
+        parents, tokens = parents[order], tokens[order]
+        words, stacks, heights = words[parents], stacks[parents], heights[parents]
+        words[:, t] = tokens
+        opened = np.flatnonzero(tokens < k)
+        stacks[opened, heights[opened]] = tokens[opened]
+        heights += np.where(tokens < k, 1, -1)
+    return torch.from_numpy(words)
+
+
+# Random words --------------------------------------------------------------------------------------------------------
+
+
+class WordLaw:
+    """A law on Dyck-k words of one length: a Markov chain of the height, with bracket types drawn uniformly.
+
+    A subclass has the fields ``length``, ``k``, ``max_depth`` and the method `push_table`; the rest follows.
+    """
+
+    def push_table(self):
+        """The chance to open a bracket before token t at height h, float64 ``(length, highest + 1)``."""
+        raise NotImplementedError
+
+    def sample(self, n, seed=None):
+        """Draw words.
+
+        Parameters
+        ----------
+        n : int
+        seed : int or numpy.random.Generator, optional
+
+        Returns
+        -------
+        LongTensor (n, length)
+        """
+        if n < 0:
+            raise ValueError(f"n must be at least 0, got {n}")
+        rng = np.random.default_rng(seed)
+        push = self.push_table()
+        length, levels = push.shape
+        small = np.int16 if self.k < 2**14 else np.int64
+        words = np.empty((length, n), small)
+        stacks = np.zeros(((levels + 1) * n), small)  # the open types of word i are stacks[i], stacks[n + i], ...
+        rows, heights = np.arange(n), np.zeros(n, np.int64)
+        for t in range(length):
+            up = rng.random(n) < push[t][heights]
+            kinds = rng.integers(self.k, size=n, dtype=small)
+            slots = heights * n + rows
+            tops = stacks[slots - n]
+            stacks[slots] = kinds  # for words that close, this slot is above the top, where nothing is read
+            words[t] = np.where(up, kinds, tops + small(self.k))
+            heights += np.where(up, 1, -1)
+        return torch.from_numpy(np.ascontiguousarray(words.T, dtype=np.int64))
+
+    def height_law(self):
+        """The law of the height after t tokens: float64 ``(length + 1, highest + 1)``, each row sums to 1."""
+        push = self.push_table()
+        law = np.zeros((push.shape[0] + 1, push.shape[1]))
+        law[0, 0] = 1.0
+        for t, chance in enumerate(push):
+            up, down = law[t] * chance, law[t] * (1 - chance)
+            law[t + 1, 1:] += up[:-1]
+            law[t + 1, :-1] += down[1:]
+        return law
+
+    def entropy(self):
+        """The entropy of a word in bits: that of the height path plus ``log2 k`` for each pair of brackets."""
+        push = self.push_table()
+        mass = self.height_law()[:-1]
+        inner = (push > 0) & (push < 1)
+        p = push[inner]
+        bits = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+        return float((mass[inner] * bits).sum() + self.length / 2 * math.log2(self.k))
+
+
+@dataclass(frozen=True)
+class Uniform(WordLaw):
+    """All Dyck-k words of a length, equally likely; drawn by counting, step by step, the ways to finish.
+
+    Parameters
+    ----------
+    length : int
+        Even.
+    k : int
+    max_depth : int, optional
+
+    Raises
+    ------
+    ValueError
+        If there is no such word.
+
+    Notes
+    -----
+    The counts are exact integers; only the chance of each step is rounded, to the nearest float64. The maximal depth of
+    a long uniform word grows like ``sqrt(pi n)`` for n pairs: uniform words of two lengths differ in depth as well.
+    """
+
+    length: int
+    k: int
+    max_depth: int | None = None
+
+    def __post_init__(self):
+        if count_words(self.length, self.k, self.max_depth) == 0:
+            bound = "" if self.max_depth is None else f" and depth at most {self.max_depth}"
+            raise ValueError(f"there is no Dyck word of length {self.length}{bound}")
+
+    def push_table(self):
+        highest = _highest(self.length, self.max_depth)
+        ways = _completions(self.length, highest)
+        push = np.zeros((self.length, highest + 1))
+        for t in range(self.length):
+            here, after = ways[self.length - t], ways[self.length - t - 1]
+            push[t] = [after[h + 1] / here[h] if here[h] else 0.0 for h in range(highest + 1)]
+        return push
+
+
+@dataclass(frozen=True)
+class Walk(WordLaw):
+    """Words of one length from a height walk that opens a bracket with chance ``p_open`` whenever it has the choice.
+
+    At height 0 it must open; at ``max_depth``, or when the tokens left are just enough to close what is open, it must
+    close. Types are uniform.
+
+    Parameters
+    ----------
+    length : int
+        Even.
+    k : int
+    p_open : float
+        Strictly between 0 and 1.
+    max_depth : int, optional
+
+    Raises
+    ------
+    ValueError
+        If ``p_open`` is not between 0 and 1 or there is no such word.
+    """
+
+    length: int
+    k: int
+    p_open: float = 0.5
+    max_depth: int | None = None
+
+    def __post_init__(self):
+        Uniform(self.length, self.k, self.max_depth)  # raises if the language has no such word
+        if not 0 < self.p_open < 1:
+            raise ValueError(f"p_open must lie strictly between 0 and 1, got {self.p_open}")
+
+    def push_table(self):
+        highest = _highest(self.length, self.max_depth)
+        push = np.full((self.length, highest + 1), float(self.p_open))
+        push[:, highest] = 0.0
+        heights, left = np.arange(highest + 1), self.length - np.arange(self.length)
+        push[heights[None, :] >= left[:, None]] = 0.0
+        push[:, 0] = 1.0
+        return push
+
+
+@dataclass(frozen=True)
+class Automaton:
+    r"""The probabilistic generator of Dyck-(k, D) in the literature: words of random length, ended by a coin.
+
+    With nothing open: end with chance 1/2, else open. With 0 < h < D brackets open: close with chance 1/2, else open.
+    With D open: close. Types are uniform.
+
+    Parameters
+    ----------
+    k : int
+    max_depth : int
+        D, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If ``k`` or ``max_depth`` is less than 1.
+
+    Notes
+    -----
+    Hewitt, Hahn, Ganguli, Liang and Manning (2020) and Yao, Peng, Papadimitriou and Narasimhan (2021) train on this
+    automaton, with further bounds on the length that are not applied here. A word has 2D brackets on average, and
+    reaches depth d with chance 1/(d + 1): with D = 10, ten words in eleven never reach the greatest depth.
+    """
+
+    k: int
+    max_depth: int
+
+    def __post_init__(self):
+        _check_language(self.k, self.max_depth)
+        if self.max_depth < 1:
+            raise ValueError(f"max_depth must be at least 1, got {self.max_depth}")
+
+    def sample(self, n, seed=None):
+        """Draw words.
+
+        Parameters
+        ----------
+        n : int
+        seed : int or numpy.random.Generator, optional
+
+        Returns
+        -------
+        LongTensor (n, longest)
+            Shorter words end in -1.
+        """
+        if n < 0:
+            raise ValueError(f"n must be at least 0, got {n}")
+        rng = np.random.default_rng(seed)
+        stacks = np.zeros((n, self.max_depth), np.int64)
+        heights, columns = np.zeros(n, np.int64), []
+        alive = np.arange(n)
+        while alive.size:
+            h = heights[alive]
+            up = (rng.random(alive.size) < 0.5) & (h < self.max_depth)
+            alive, h, up = (x[up | (h > 0)] for x in (alive, h, up))  # with nothing open, not to open is to end
+            opens, closes = alive[up], alive[~up]
+            column = np.full(n, END)
+            kinds = rng.integers(self.k, size=opens.size)
+            column[opens], stacks[opens, h[up]] = kinds, kinds
+            column[closes] = self.k + stacks[closes, h[~up] - 1]
+            heights[opens] += 1
+            heights[closes] -= 1
+            if alive.size:
+                columns.append(column)
+        return torch.from_numpy(np.stack(columns, axis=1) if columns else np.empty((n, 0), np.int64))
+
+    def entropy(self):
+        """The entropy of a word in bits: ``D (2 + log2 k)``, the end included."""
+        return self.max_depth * (2 + math.log2(self.k))
+
+    def nats_per_token(self):
+        """The least cross-entropy of a language model in nats per token, the end counted as a token."""
+        return self.entropy() * math.log(2) / (2 * self.max_depth + 1)
+
+    def height_share(self):
+        """The share of all positions (before each token, the end included) at height 0..D: float64 ``(D + 1,)``."""
+        share = np.full(self.max_depth + 1, 2.0)
+        share[-1] = 1.0
+        return share / share.sum()
+
+
+def sample_words(n, length, k, max_depth=None, seed=None):
+    """Draw words uniformly from all Dyck-k words of a length.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    length : int
+        Tokens per word; even.
+    k : int
+    max_depth : int, optional
+    seed : int or numpy.random.Generator, optional
+
+    Returns
+    -------
+    LongTensor (n, length)
+
+    Raises
+    ------
+    ValueError
+        If there is no such word.
+    """
+    return Uniform(length, k, max_depth).sample(n, seed)
+
+
+# Reading words -------------------------------------------------------------------------------------------------------
+
+
+def is_word(words, k, max_depth=None):
+    """Is each row a word of the language?
+
+    Parameters
+    ----------
+    words : LongTensor or array (n, length) or (length,), or a list of words
+        -1 after the last token of a shorter word.
+    k : int
+    max_depth : int, optional
+
+    Returns
+    -------
+    BoolTensor (n,), or a bool for one word
+
+    Raises
+    ------
+    ValueError
+        If a token is not in the alphabet or stands after the end of its word; the message names the row.
+    """
+    return _per_row(words, k, max_depth, full=True)
+
+
+def is_prefix(words, k, max_depth=None):
+    """Can each row be completed to a word of the language? Parameters, result and errors are those of `is_word`."""
+    return _per_row(words, k, max_depth, full=False)
+
+
+def depths(words, k):
+    """The number of open brackets after each token.
+
+    Parameters
+    ----------
+    words : LongTensor or array (n, length) or (length,), or a list of words
+        Tokens of any order: below 0 is possible for rows that are no words.
+    k : int
+
+    Returns
+    -------
+    LongTensor, the shape of ``words``
+        After the end of a word its last height is repeated.
+
+    Raises
+    ------
+    ValueError
+        If a token is not in the alphabet or stands after the end of its word.
+    """
+    array, single = _as_array(words, k)
+    heights = np.cumsum(np.where(array < 0, 0, np.where(array < k, 1, -1)), axis=1)
+    return torch.from_numpy(heights[0] if single else heights)
+
+
+def partners(words, k):
+    """For each bracket the index of its match.
+
+    Parameters
+    ----------
+    words : LongTensor or array (n, length) or (length,), or a list of words
+        Words or viable prefixes.
+    k : int
+
+    Returns
+    -------
+    LongTensor, the shape of ``words``
+        -1 for an opening that is never closed, and after the end of a word.
+
+    Raises
+    ------
+    ValueError
+        If a row is no viable prefix; the message names the row and the token.
+    """
+    array, single = _as_array(words, k)
+    run = _run(array, k)
+    _refuse(array, run.fault == run.length, k, None, "words")
+    out = np.ascontiguousarray(run.partners.T)
+    return torch.from_numpy(out[0] if single else out)
+
+
+def legal_tokens(words, k, max_depth=None):
+    """Which tokens may come next, after every prefix.
+
+    Parameters
+    ----------
+    words : LongTensor or array (n, length) or (length,), or a list of words
+        Words or viable prefixes.
+    k : int
+    max_depth : int, optional
+
+    Returns
+    -------
+    BoolTensor (n, length + 1, 2k + 1), or (length + 1, 2k + 1) for one word
+        Entry ``[i, t, s]``: after the first t tokens of row i, token s is legal. The last column is the end of the
+        word. Beyond the end of a shorter word nothing is legal.
+
+    Raises
+    ------
+    ValueError
+        If a row is no viable prefix of the language.
+    """
+    array, single = _as_array(words, k)
+    run = _run(array, k, max_depth)
+    _refuse(array, run.fault == run.length, k, max_depth, "words")
+    n, length = array.shape
+    heights = np.concatenate([np.zeros((1, n), np.int64), run.heights]).T
+    legal = np.zeros((n, length + 1, 2 * k + 1), bool)
+    legal[:, :, :k] = (heights < (length + 1 if max_depth is None else max_depth))[:, :, None]
+    legal[:, :, 2 * k] = heights == 0
+    rows, times = np.nonzero(heights)
+    tops = array[rows, run.tops[times - 1, rows]]
+    legal[rows, times, k + tops] = True
+    legal[:, 1:][array == END] = False
+    legal = torch.from_numpy(legal)
+    return legal[0] if single else legal
+
+
+def open_stack(word, k):
+    """The types of the brackets that a viable prefix leaves open, outermost first.
+
+    Parameters
+    ----------
+    word : sequence of int (length,)
+    k : int
+
+    Returns
+    -------
+    list of int
+        Empty for a full word.
+
+    Raises
+    ------
+    ValueError
+        If the word is no viable prefix.
+    """
+    array, single = _as_array(word, k)
+    if not single:
+        raise ValueError(f"word must be one word, shape (length,), got shape {array.shape}")
+    matches = partners(word, k).numpy()
+    return [int(token) for token, match in zip(array[0], matches, strict=True) if token != END and match < 0]
+
+
+def to_tree(word, k):
+    """The ordered tree that a Dyck word walks around: each opening steps down to a new child, its closing steps back.
+
+    Parameters
+    ----------
+    word : sequence of int (length,)
+        A word or a viable prefix.
+    k : int
+
+    Returns
+    -------
+    parents : LongTensor (nodes,)
+        Node 0 is the root and its own parent; node i is the i-th opening. Parents stand before their children.
+    types : LongTensor (nodes,)
+        The bracket type on the edge above each node; -1 for the root.
+
+    Raises
+    ------
+    ValueError
+        If the word is no viable prefix.
+    """
+    if not is_prefix(word, k):
+        check_words([word], k, full=False)
+    parents, types, path = [0], [-1], [0]
+    for token in torch.as_tensor(word).tolist():
+        if 0 <= token < k:
+            parents.append(path[-1])
+            types.append(token)
+            path.append(len(parents) - 1)
+        elif token != END:
+            path.pop()
+    return torch.tensor(parents), torch.tensor(types)
+
+
+def from_tree(parents, types, k):
+    """The Dyck word of an ordered tree: the inverse of `to_tree` for full words.
+
+    Parameters
+    ----------
+    parents, types : sequence of int (nodes,)
+        As returned by `to_tree`; siblings are visited in the order of their indices.
+    k : int
+
+    Returns
+    -------
+    LongTensor (2 (nodes - 1),)
+
+    Raises
+    ------
+    ValueError
+        If node 0 is not its own parent, a parent does not stand before its child, or a type is not in 0..k-1.
+    """
+    parents, types = torch.as_tensor(parents).tolist(), torch.as_tensor(types).tolist()
+    if len(parents) != len(types) or not parents or parents[0] != 0:
+        raise ValueError("parents and types must have one entry per node, and node 0 must be its own parent")
+    children = [[] for _ in parents]
+    for node in range(1, len(parents)):
+        if not 0 <= parents[node] < node or not 0 <= types[node] < k:
+            raise ValueError(
+                f"node {node} has parent {parents[node]} and type {types[node]}; the parent must be a node before it "
+                f"and the type in 0..{k - 1}"
+            )
+        children[parents[node]].append(node)
+    word, path = [], [(0, iter(children[0]))]
+    while path:
+        node, rest = path[-1]
+        child = next(rest, None)
+        if child is None:
+            path.pop()
+            if path:
+                word.append(k + types[node])
+        else:
+            word.append(types[child])
+            path.append((child, iter(children[child])))
+    return torch.tensor(word, dtype=torch.long)
+
+
+# Words in and out ----------------------------------------------------------------------------------------------------
+
+
+def pad_words(words):
+    """Words of different lengths as one tensor.
+
+    Parameters
+    ----------
+    words : list of sequences of int
+
+    Returns
+    -------
+    LongTensor (n, longest)
+        Shorter words end in -1.
+
+    Raises
+    ------
+    ValueError
+        If an entry is not a flat sequence of integers; the message names the row.
+    """
+    rows = []
+    for i, word in enumerate(words):
+        row = np.asarray(word)
+        if row.ndim != 1 or (row.size and row.dtype.kind not in "iu"):
+            raise ValueError(f"words must be flat sequences of integers, row {i} is {word!r}")
+        rows.append(row)
+    out = np.full((len(rows), max(map(len, rows), default=0)), END, dtype=np.int64)
+    for row, word in zip(out, rows, strict=True):
+        row[: len(word)] = word
+    return torch.from_numpy(out)
+
+
+def from_brackets(text):
+    """Bracket text as Dyck-3 tokens: ``( [ {`` are 0, 1, 2 and ``) ] }`` are 3, 4, 5.
+
+    Parameters
+    ----------
+    text : str or list of str
+        Only ``()[]{}``. The words need not be balanced.
+
+    Returns
+    -------
+    LongTensor (length,) for a string, (n, longest) for a list
+        Shorter words end in -1.
+
+    Raises
+    ------
+    ValueError
+        If there is another character; the message names the row.
+
+    Examples
+    --------
+    >>> from_brackets("([])")
+    tensor([0, 1, 4, 3])
+    """
+    single = isinstance(text, str)
+    words = []
+    for i, word in enumerate([text] if single else text):
+        tokens = [BRACKETS.find(c) for c in word]
+        if -1 in tokens:
+            raise ValueError(f"text may hold only ()[]{{}}, row {i} has {word[tokens.index(-1)]!r} in {word!r}")
+        words.append(tokens)
+    padded = pad_words(words)
+    return padded[0] if single else padded
+
+
+def to_brackets(words, k=3):
+    """Tokens as bracket text, the inverse of `from_brackets`.
+
+    Parameters
+    ----------
+    words : LongTensor or array (n, length) or (length,), or a list of words
+    k : int
+        At most 3.
+
+    Returns
+    -------
+    list of str, or a str for one word
+
+    Raises
+    ------
+    ValueError
+        If ``k`` is not 1, 2 or 3, or a token is not in the alphabet.
+    """
+    if k not in (1, 2, 3):
+        raise ValueError(f"k must be 1, 2 or 3 to be written with ()[]{{}}, got {k}")
+    array, single = _as_array(words, k)
+    letters = BRACKETS[:k] + BRACKETS[3 : 3 + k]
+    out = ["".join(letters[token] for token in row if token != END) for row in array.tolist()]
+    return out[0] if single else out
+
+
+def check_words(words, k, max_depth=None, *, full=True, name="words"):
+    """Raise ValueError unless every row is a word of the language.
+
+    Parameters
+    ----------
+    words : LongTensor or array (n, length), or a list of words
+    k : int
+    max_depth : int, optional
+    full : bool
+        False: a viable prefix is enough.
+    name : str
+        What the message calls ``words``.
+
+    Raises
+    ------
+    ValueError
+        Naming the first bad row, and the token where it goes wrong.
+    """
+    array, _ = _as_array(words, k, name)
+    _refuse(array, _verdicts(array, k, max_depth, full), k, max_depth, name)
+
+
+def length_blocks(array, tokens=2**18):
+    """Rows of like length together, without the padding that they share.
+
+    Parameters
+    ----------
+    array : integer array (n, length)
+        -1 after the last token of a shorter word.
+    tokens : int
+        At most about so many at a time.
+
+    Yields
+    ------
+    rows : slice or integer array
+        Which rows.
+    block : integer array (rows, longest)
+    """
+    n, width = array.shape
+    step = max(1, tokens // max(width, 1))
+    ends = np.count_nonzero(array >= 0, axis=1)
+    if ends.min(initial=width) == width:
+        for first in range(0, n, step):
+            rows = slice(first, min(first + step, n))
+            yield rows, array[rows]
+        return
+    order = np.argsort(ends, kind="stable")
+    for first in range(0, n, step):
+        rows = order[first : first + step]
+        yield rows, array[rows, : ends[rows[-1]]]
+
+
+# Behind the scenes ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Run:
+    """What a stack machine sees, time first: ``(length, n)``."""
+
+    heights: np.ndarray  # open brackets after each token
+    partners: np.ndarray  # index of each bracket's match, or -1
+    tops: np.ndarray  # index of the opening on top of the stack after each token, or -1
+    fault: np.ndarray  # (n,) index of the first token that can't be read, or the length
+
+    @property
+    def length(self):
+        return len(self.heights)
+
+
+def _run(array, k, max_depth=None):
+    """All rows at once through a stack machine, one token at a time; a row stops at its first fault."""
+    _check_language(k, max_depth)
+    n, length = array.shape
+    words = np.ascontiguousarray(array.T)
+    highest = _highest(2 * length, max_depth)
+    stacks = np.full((min(length, highest) + 2, n), -1, np.int64)  # slot h: index of the h-th open bracket; slot 0: -1
+    heights = np.zeros(n, np.int64)
+    alive = np.ones(n, bool)
+    run = _Run(*(np.full((length, n), fill, np.int64) for fill in (0, -1, -1)), np.full(n, length))
+    for t, tokens in enumerate(words):
+        opens = np.flatnonzero((tokens >= 0) & (tokens < k) & alive)
+        closes = np.flatnonzero((tokens >= k) & alive)
+        matches = stacks[heights[closes], closes]
+        wrong = (matches < 0) | (words[matches, closes] != tokens[closes] - k)
+        too_deep = heights[opens] >= highest
+        faulty = np.concatenate([closes[wrong], opens[too_deep]])
+        run.fault[faulty], alive[faulty] = t, False
+        opens, closes, matches = opens[~too_deep], closes[~wrong], matches[~wrong]
+        heights[opens] += 1
+        stacks[heights[opens], opens] = t
+        heights[closes] -= 1
+        run.partners[t, closes], run.partners[matches, closes] = matches, t
+        run.heights[t] = heights
+        run.tops[t] = stacks[heights, np.arange(n)]
+    if length == 0:
+        run.heights = np.zeros((0, n), np.int64)
+    return run
+
+
+def _per_row(words, k, max_depth, full):
+    array, single = _as_array(words, k)
+    out = torch.from_numpy(_verdicts(array, k, max_depth, full))
+    return bool(out[0]) if single else out
+
+
+def _verdicts(array, k, max_depth, full):
+    """Which rows are words (viable prefixes unless ``full``), bool (n,)."""
+    out = np.ones(len(array), bool)
+    for rows, block in length_blocks(array):
+        run = _run(block, k, max_depth)
+        good = run.fault == run.length
+        out[rows] = good & (run.heights[-1] == 0) if full and run.length else good
+    return out
+
+
+def _refuse(array, good, k, max_depth, name):
+    """Raise ValueError about the first row that is not good, if there is one."""
+    if good.all():
+        return
+    row = int(np.argmin(good))
+    word = array[row : row + 1]
+    run = _run(word, k, max_depth)
+    t = int(run.fault[0])
+    if t == run.length:
+        raise ValueError(
+            f"{name} must hold balanced words, row {row} leaves {run.heights[-1, 0]} brackets open: {_show(word[0])}"
+        )
+    token = int(word[0, t])
+    if token < k:
+        reason = f"opens a bracket deeper than max_depth={max_depth}"
+    elif t == 0 or run.heights[t - 1, 0] == 0:
+        reason = "closes a bracket with nothing open"
+    else:
+        reason = f"closes type {token - k} where type {word[0, run.tops[t - 1, 0]]} is open"
+    raise ValueError(f"{name}: row {row} {reason} at index {t}: {_show(word[0])}")
+
+
+def _as_array(words, k, name="words"):
+    """Words as an integer array (n, length) whose tokens are checked, and whether it was a single word."""
+    _check_language(k)
+    array, _, highest = tokens_and_range(words, name)
+    single = array.ndim == 1
+    array = array[None] if single else array
+    if highest >= 2 * k:
+        row = int(np.argmax((array >= 2 * k).any(axis=1)))
+        raise ValueError(
+            f"{name} must hold tokens in 0..{2 * k - 1} for k={k}, row {row} has {array[row].max()}: "
+            f"{_show(array[row])}"
+        )
+    return array, single
+
+
+def token_array(words, name="words"):
+    """Tokens as an integer array, -1 only at the end of a row.
+
+    Parameters
+    ----------
+    words : tensor or array (n, length) or (length,), or a list of words of any lengths
+    name : str
+        What a message calls ``words``.
+
+    Returns
+    -------
+    integer array (n, length) or (length,)
+        Not copied where it need not be.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, the entries are no integers, or a row has a token below -1 or one after a -1.
+    """
+    return tokens_and_range(words, name)[0]
+
+
+def tokens_and_range(words, name="words"):
+    """`token_array` with its smallest and largest entry (0, 0 if it is empty), for one pass over many tokens."""
+    if isinstance(words, torch.Tensor):
+        array = words.detach().cpu().numpy()
+    elif isinstance(words, np.ndarray):
+        array = words
+    elif len(words) and np.ndim(words[0]) > 0:
+        array = pad_words(words).numpy()
+    else:
+        array = np.asarray(words, dtype=None if len(words) else np.int64)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must hold integer tokens, got dtype {array.dtype}")
+    if array.ndim not in (1, 2):
+        raise ValueError(f"{name} must have shape (n, length) or (length,), got {array.shape}")
+    if array.size == 0:
+        return array, 0, 0
+    highest = int(array.view(f"u{array.dtype.itemsize}").max())  # negative numbers look largest
+    if array.dtype.kind == "u" or highest <= np.iinfo(array.dtype).max:
+        return array, 0, highest
+    rows = np.atleast_2d(array)
+    lowest, highest = int(rows.min()), int(rows.max())
+    if lowest < END:
+        row = int(np.argmax((rows < END).any(axis=1)))
+        raise ValueError(f"{name} must hold tokens >= 0, or -1 after the end; row {row} is {_show(rows[row])}")
+    broken = ((rows[:, :-1] == END) & (rows[:, 1:] != END)).any(axis=1)
+    if broken.any():
+        row = int(np.argmax(broken))
+        raise ValueError(f"{name} may hold -1 only after the last token of a word, row {row} is {_show(rows[row])}")
+    return array, lowest, max(highest, 0)
+
+
+def _show(row, most=24):
+    tokens = [int(x) for x in row[:most]]
+    return f"{tokens}" if len(row) <= most else f"{tokens} and {len(row) - most} more"
+
+
+def _highest(length, max_depth):
+    return length // 2 if max_depth is None else min(length // 2, max_depth)
+
+
+def _check_language(k, max_depth=None, length=0):
+    for name, value, least in (("k", k, 1), ("max_depth", max_depth, 0), ("length", length, 0)):
+        if value is not None and (value < least or int(value) != value):
+            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")

@@ -1,0 +1,274 @@
+"""Dyck words: counts against tables, samplers against enumeration, readers against a plain stack."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from howfar import brackets, dyck
+
+
+def read(word, k, max_depth=None):
+    """The plain stack machine: the stack after the word, or None."""
+    stack = []
+    for token in word:
+        if token < k:
+            stack.append(token)
+            if max_depth is not None and len(stack) > max_depth:
+                return None
+        elif not stack or stack.pop() != token - k:
+            return None
+    return stack
+
+
+def random_rows(k):
+    """A strategy for the number of types with rows of random tokens."""
+    tokens = st.lists(st.integers(0, 2 * k - 1), max_size=8)
+    return st.tuples(st.just(k), st.lists(tokens, min_size=1, max_size=6))
+
+
+def chi_square_p(words, language):
+    index = {tuple(w): i for i, w in enumerate(language.tolist())}
+    counts = np.bincount([index[tuple(w)] for w in words.tolist()], minlength=len(index))
+    return stats.chisquare(counts).pvalue
+
+
+# Counting
+
+
+@pytest.mark.parametrize(
+    "max_depth, counts",
+    [
+        (1, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+        (2, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048]),
+        (3, [1, 2, 5, 13, 34, 89, 233, 610, 1597, 4181, 10946, 28657]),
+        (4, [1, 2, 5, 14, 41, 122, 365, 1094, 3281, 9842, 29525, 88574]),
+        (5, [1, 2, 5, 14, 42, 131, 417, 1341, 4334, 14041, 45542, 147798]),
+        (6, [1, 2, 5, 14, 42, 132, 428, 1416, 4744, 16016, 54320, 184736]),
+        (None, [1, 2, 5, 14, 42, 132, 429, 1430, 4862, 16796, 58786, 208012]),
+    ],
+)
+def test_counts_of_one_type(max_depth, counts):
+    assert [dyck.count_words(2 * n, 1, max_depth) for n in range(1, 13)] == counts
+
+
+@pytest.mark.parametrize(
+    "k, max_depth, counts",
+    [
+        (2, 3, [1, 2, 8, 40, 208, 1088, 5696, 29824, 156160]),
+        (2, 2, [1, 2, 8, 32, 128, 512, 2048, 8192, 32768]),
+        (3, 2, [1, 3, 18, 108, 648, 3888, 23328]),
+        (2, None, [1, 2, 8, 40, 224, 1344, 8448, 54912, 366080]),
+    ],
+)
+def test_counts_of_several_types(k, max_depth, counts):
+    assert [dyck.count_words(2 * n, k, max_depth) for n in range(len(counts))] == counts
+
+
+@pytest.mark.parametrize(
+    "k, max_depth, counts",
+    [
+        (1, None, [1, 1, 2, 3, 6, 10, 20, 35, 70, 126, 252]),
+        (2, None, [1, 2, 6, 16, 48, 136, 408, 1184, 3552, 10432, 31296]),
+        (3, None, [1, 3, 12, 45, 180, 702, 2808, 11097, 44388]),
+        (2, 2, [1, 2, 6, 8, 24, 32, 96, 128, 384, 512, 1536]),
+        (2, 3, [1, 2, 6, 16, 32, 88, 168, 464, 880, 2432, 4608]),
+    ],
+)
+def test_counts_of_prefixes(k, max_depth, counts):
+    assert [dyck.count_prefixes(m, k, max_depth) for m in range(len(counts))] == counts
+
+
+def test_counts_are_exact_where_floats_are_not():
+    n = 200
+    assert dyck.count_words(2 * n, 3) == 3**n * (math.comb(2 * n, n) // (n + 1))
+    assert dyck.count_words(7, 2) == 0
+    assert dyck.count_words(0, 2, 0) == 1
+
+
+@pytest.mark.parametrize(
+    "length, k, max_depth", [(0, 2, None), (6, 1, None), (8, 2, None), (8, 2, 2), (6, 3, 2), (5, 2, None)]
+)
+def test_all_words_lists_each_word_once_in_order(length, k, max_depth):
+    words = dyck.all_words(length, k, max_depth)
+    assert words.shape == (dyck.count_words(length, k, max_depth), length)
+    rows = [tuple(w) for w in words.tolist()]
+    assert rows == sorted(set(rows))
+    assert all(read(w, k, max_depth) == [] for w in rows)
+
+
+# Laws
+
+
+@pytest.mark.parametrize("length, k, max_depth", [(8, 1, None), (6, 2, None), (10, 1, 3), (6, 2, 2)])
+def test_uniform_words_pass_a_chi_square_test(length, k, max_depth):
+    words = dyck.sample_words(40_000, length, k, max_depth, seed=3)
+    assert chi_square_p(words, dyck.all_words(length, k, max_depth)) > 1e-3
+
+
+def test_the_chi_square_test_sees_a_law_that_is_not_uniform():
+    words = dyck.Walk(8, 1, 0.5).sample(40_000, seed=3)
+    assert chi_square_p(words, dyck.all_words(8, 1)) < 1e-6
+
+
+@pytest.mark.parametrize("length, k, max_depth", [(12, 2, 3), (20, 3, None), (2, 1, 1)])
+def test_the_entropy_of_uniform_words_is_the_log_of_their_number(length, k, max_depth):
+    bits = math.log2(dyck.count_words(length, k, max_depth))
+    assert dyck.Uniform(length, k, max_depth).entropy() == pytest.approx(bits, rel=1e-12)
+
+
+def test_a_walk_has_the_entropy_and_the_heights_of_its_words():
+    law = dyck.Walk(8, 2, 0.3, max_depth=3)
+    push = law.push_table()
+    bits, heights = 0.0, np.zeros((9, 4))
+    for word in dyck.all_words(8, 2, 3):
+        path = [0, *dyck.depths(word, 2).tolist()]
+        chance = 1.0
+        for t in range(8):
+            p = push[t, path[t]]
+            chance *= p / 2 if path[t + 1] > path[t] else 1 - p
+        bits -= chance * math.log2(chance)
+        heights[np.arange(9), path] += chance
+    assert law.entropy() == pytest.approx(bits, rel=1e-12)
+    np.testing.assert_allclose(law.height_law(), heights, atol=1e-14)
+
+
+@pytest.mark.parametrize("n, mean", [(5, 2.81), (10, 4.355), (20, 6.606), (50, 11.147)])
+def test_the_depth_of_uniform_words(n, mean):
+    depth = dyck.depths(dyck.sample_words(20_000, 2 * n, 2, seed=n), 2).max(dim=1).values.double()
+    assert abs(depth.mean() - mean) < 4 * depth.std() / math.sqrt(20_000) + 0.005
+
+
+@pytest.mark.parametrize(
+    "k, max_depth, nats",
+    [
+        (2, 2, 0.83178), (2, 3, 0.89119), (2, 5, 0.94520), (2, 10, 0.99021), (8, 3, 1.48532),
+        (8, 10, 1.65035), (32, 10, 2.31049), (128, 5, 2.83560), (1, 3, 0.59413),
+    ],
+)  # fmt: skip
+def test_the_entropy_of_the_automaton(k, max_depth, nats):
+    assert dyck.Automaton(k, max_depth).nats_per_token() == pytest.approx(nats, abs=6e-6)
+
+
+def test_the_automaton_draws_what_its_formulas_say():
+    law, n = dyck.Automaton(2, 3), 40_000
+    words = law.sample(n, seed=0)
+    assert dyck.is_word(words, 2, 3).all()
+    lengths = (words >= 0).sum(1).double()
+    assert abs(lengths.mean() - 6) < 4 * lengths.std() / math.sqrt(n)
+    deepest = dyck.depths(words, 2).max(dim=1).values
+    for d in (1, 2, 3):
+        assert abs((deepest >= d).double().mean() - 1 / (d + 1)) < 4 * 0.5 / math.sqrt(n)
+    heights = torch.cat([torch.zeros(n, 1, dtype=torch.long), dyck.depths(words, 2)], dim=1)
+    there = torch.cat([torch.ones(n, 1, dtype=torch.bool), words >= 0], dim=1)
+    share = np.bincount(heights[there].numpy()) / int(there.sum())
+    np.testing.assert_allclose(share, law.height_share(), atol=0.01)
+    coins = (there & (heights < 3)).sum(1)  # one before each token and the end, none at the greatest depth
+    bits = coins + lengths / 2 * math.log2(2)  # minus the log-probability of each word; its mean is the entropy
+    assert bits.mean() == pytest.approx(law.entropy(), rel=0.02)
+
+
+def test_seeds_repeat_and_differ():
+    law = dyck.Walk(20, 2, 0.5)
+    assert torch.equal(law.sample(9, seed=1), law.sample(9, seed=1))
+    assert not torch.equal(law.sample(9, seed=1), law.sample(9, seed=2))
+    assert law.sample(0).shape == (0, 20)
+
+
+# Readers
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 3).flatmap(random_rows), st.none() | st.integers(0, 3))
+def test_membership_agrees_with_a_plain_stack(language, max_depth):
+    k, rows = language
+    words = dyck.pad_words(rows)
+    stacks = [read(row, k, max_depth) for row in rows]
+    assert dyck.is_word(words, k, max_depth).tolist() == [s == [] for s in stacks]
+    assert dyck.is_prefix(words, k, max_depth).tolist() == [s is not None for s in stacks]
+
+
+@pytest.mark.parametrize("k, max_depth", [(1, None), (2, None), (2, 2), (3, 1)])
+def test_legal_tokens_by_brute_force(k, max_depth):
+    prefixes = [[]]
+    for _ in range(5):
+        prefixes += [
+            [*p, s] for p in prefixes if len(p) == len(prefixes[-1]) for s in range(2 * k)
+            if read([*p, s], k, max_depth) is not None
+        ]  # fmt: skip
+    legal = dyck.legal_tokens(prefixes, k, max_depth)
+    for row, prefix in zip(legal, prefixes, strict=True):
+        for t in range(len(prefix) + 1):
+            expected = [read([*prefix[:t], s], k, max_depth) is not None for s in range(2 * k)]
+            assert row[t].tolist() == [*expected, read(prefix[:t], k) == []]
+        assert not row[len(prefix) + 1 :].any()
+
+
+def test_partners_point_at_each_other():
+    words = dyck.sample_words(200, 20, 3, seed=0)
+    partners = dyck.partners(words, 3)
+    assert torch.equal(partners.gather(1, partners), torch.arange(20).expand(200, 20))
+    opening = words < 3
+    assert torch.equal(opening, partners > torch.arange(20))
+    assert torch.equal(words.gather(1, partners)[opening], words[opening] + 3)
+    assert dyck.partners([0, 1, 3], 2).tolist() == [-1, 2, 1]
+
+
+def test_open_stack_and_single_words():
+    assert dyck.open_stack([0, 1, 3, 1, -1], 2) == [0, 1]
+    assert dyck.is_word([0, 2], 2) is True
+    assert dyck.depths([0, 1, 3, 2], 2).tolist() == [1, 2, 1, 0]
+    assert dyck.legal_tokens([0], 1).tolist() == [[True, False, True], [True, True, False]]
+
+
+def test_words_and_trees_are_one_to_one():
+    seen = set()
+    for word in dyck.all_words(8, 2):
+        parents, types = dyck.to_tree(word, 2)
+        assert len(parents) == 5
+        assert torch.equal(dyck.from_tree(parents, types, 2), word)
+        seen.add((tuple(parents.tolist()), tuple(types.tolist())))
+    assert len(seen) == dyck.count_words(8, 2)
+
+
+def test_bracket_text_of_real_code():
+    words = [w for file in brackets.load("json").values() for w in file]
+    tokens = dyck.from_brackets(words)
+    assert dyck.is_word(tokens, 3).all()
+    assert dyck.to_brackets(tokens) == words
+    assert dyck.depths(tokens, 3).max(dim=1).values.tolist() == [brackets.depth(w) for w in words]
+    assert dyck.from_brackets("([])").tolist() == [0, 1, 4, 3]
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: dyck.check_words([[0, 2], [0, 3]], 2), "row 1 closes type 1 where type 0 is open at index 1"),
+        (lambda: dyck.check_words([[0, 2], [2, 0]], 2), "row 1 closes a bracket with nothing open at index 0"),
+        (lambda: dyck.check_words([[0, 2], [0, 0]], 2), "row 1 leaves 2 brackets open"),
+        (lambda: dyck.check_words([[0, 2], [0, 4]], 2), "row 1 has 4"),
+        (lambda: dyck.check_words([[0, 1, 3, 2]], 2, max_depth=1), "deeper than max_depth=1 at index 1"),
+        (lambda: dyck.is_word(np.array([[0, 2], [-1, 2]]), 2), "-1 only after the last token of a word, row 1"),
+        (lambda: dyck.is_word(np.array([[0, 2], [-2, 2]]), 2), "row 1 is"),
+        (lambda: dyck.is_word(np.zeros((1, 2, 2), int), 2), r"shape \(n, length\)"),
+        (lambda: dyck.is_word(np.array([[0.5]]), 2), "integer tokens"),
+        (lambda: dyck.pad_words([[0], [0.5]]), "row 1"),
+        (lambda: dyck.from_brackets(["()", "(x)"]), "row 1 has 'x'"),
+        (lambda: dyck.partners([[0, 2], [3, 1]], 2), "row 1"),
+        (lambda: dyck.to_tree([0, 3], 2), "row 0 closes type 1"),
+        (lambda: dyck.from_tree([0, 2, 0], [-1, 0, 0], 1), "node 1 has parent 2"),
+        (lambda: dyck.sample_words(3, 7, 2), "no Dyck word of length 7"),
+        (lambda: dyck.Uniform(4, 2, 0), "depth at most 0"),
+        (lambda: dyck.Walk(4, 2, 1.0), "p_open"),
+        (lambda: dyck.count_words(4, 0), "k must be"),
+        (lambda: dyck.Automaton(2, 0), "max_depth must be at least 1"),
+        (lambda: dyck.all_words(60, 2), "refused"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

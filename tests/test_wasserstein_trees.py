@@ -1,0 +1,456 @@
+"""Closed forms on trees against the linear programme on the explicit matrix, and their dual potentials."""
+
+import numpy as np
+import ot
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from howfar import brackets, dyck
+from howfar.wasserstein import (
+    Tree,
+    dist,
+    embedding_witness,
+    emd2,
+    lipschitz_violation,
+    plug_in,
+    population_stack,
+    population_trie,
+    sinkhorn,
+    sliced_wasserstein,
+    solve,
+    stack_wasserstein,
+    tree_embedding,
+    tree_wasserstein,
+    trie_wasserstein,
+    wasserstein_1d,
+    witness,
+)
+
+CLOSE = dict(rel=1e-10, abs=1e-10)
+cases = settings(deadline=None, max_examples=40)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def random_tree(rng, n):
+    """Parents and lengths, in an order that tells nothing."""
+    parents = np.array([0] + [rng.integers(0, v) for v in range(1, n)])
+    name = rng.permutation(n)
+    out = np.empty(n, np.int64)
+    out[name] = name[parents]
+    return out, rng.random(n) * (rng.random(n) < 0.9)
+
+
+def random_words(rng, n, k, most=5):
+    """Dyck words of many lengths, with repetitions."""
+    return dyck.pad_words([dyck.sample_words(1, 2 * rng.integers(0, most + 1), k, seed=rng)[0] for _ in range(n)])
+
+
+def path_matrix(parents, length):
+    """Distances by walking up to the root."""
+
+    def ancestors(v):
+        out = [v]
+        while parents[v] != v:
+            v = parents[v]
+            out.append(v)
+        return out
+
+    n = len(parents)
+    ups = [ancestors(v) for v in range(n)]
+    return np.array([[sum(length[v] for v in set(ups[i]) ^ set(ups[j])) for j in range(n)] for i in range(n)])
+
+
+def stacks(word, k):
+    """The stack after each token."""
+    out, stack = [], []
+    for token in word.tolist():
+        if token == -1:
+            break
+        stack = [*stack, token] if token < k else stack[:-1]
+        out.append(tuple(stack))
+    return out or [()]
+
+
+def stack_distance(s, t, w):
+    lcp = next((i for i, (x, y) in enumerate(zip(s, t, strict=False)) if x != y), min(len(s), len(t)))
+    return w[lcp : len(s)].sum() + w[lcp : len(t)].sum()
+
+
+def occupation(words, weights, k):
+    law = {}
+    for word, weight in zip(words, weights, strict=True):
+        states = stacks(word, k)
+        for state in states:
+            law[state] = law.get(state, 0.0) + weight / len(states)
+    return law
+
+
+# Any tree
+
+
+@cases
+@given(seeds, st.integers(1, 25))
+def test_tree_equals_the_linear_programme(seed, n):
+    rng = np.random.default_rng(seed)
+    parents, length = random_tree(rng, n)
+    u, v = rng.dirichlet(np.full(n, 0.5), 2)
+    M = path_matrix(parents, length)
+    value = tree_wasserstein(parents, length, u, v)
+    assert value == pytest.approx(ot.emd2(u, v, M), **CLOSE)
+    tree = Tree(parents, length)
+    np.testing.assert_allclose(tree.distances(), M, atol=1e-12)
+    f = tree.potential(u, v)
+    assert f @ u - f @ v == pytest.approx(value, **CLOSE)
+    assert lipschitz_violation(f, M) <= 1e-12
+
+
+def test_the_length_of_the_root_is_not_used():
+    assert tree_wasserstein([0, 0], [1e12, 1], [1, 0], [0, 1 + 5e-7]) == pytest.approx(1, abs=1e-6)
+
+
+def test_tree_in_batches_and_in_torch():
+    rng = np.random.default_rng(0)
+    parents, length = random_tree(rng, 40)
+    u, v = rng.dirichlet(np.ones(40), 3).T, rng.dirichlet(np.ones(40), 3).T
+    batch = tree_wasserstein(parents, length, u, v)
+    assert batch.shape == (3,)
+    np.testing.assert_allclose(batch, [tree_wasserstein(parents, length, u[:, i], v[:, i]) for i in range(3)])
+    weights = torch.tensor(u[:, 0], requires_grad=True)
+    value = tree_wasserstein(parents, length, weights, v[:, 0])
+    assert value.item() == pytest.approx(batch[0], rel=1e-12)
+    value.backward()
+    f = Tree(parents, length).potential(u[:, 0], v[:, 0])  # the gradient is the potential
+    np.testing.assert_allclose(weights.grad, f, atol=1e-12)
+
+
+def test_a_path_is_a_line_and_deep_trees_work():
+    n = 3000
+    rng = np.random.default_rng(1)
+    u, v = rng.dirichlet(np.ones(n), 2)
+    path = np.maximum(np.arange(n) - 1, 0)
+    positions = np.arange(n)
+    assert tree_wasserstein(path, None, u, v) == pytest.approx(wasserstein_1d(positions, positions, u, v), rel=1e-10)
+
+
+# Words in a trie
+
+
+@cases
+@given(seeds, st.integers(1, 3), st.booleans(), st.booleans())
+def test_trie_equals_the_linear_programme(seed, k, weighted, uneven):
+    rng = np.random.default_rng(seed)
+    X_a, X_b = (random_words(rng, rng.integers(1, 30), k) for _ in range(2))
+    w = rng.random(10) if uneven else np.ones(10)
+    a, b = (rng.dirichlet(np.ones(len(X))) if weighted else None for X in (X_a, X_b))
+    M = np.empty((len(X_a), len(X_b)))
+    for i, x in enumerate(X_a.tolist()):
+        for j, y in enumerate(X_b.tolist()):
+            M[i, j] = stack_distance([s for s in x if s >= 0], [s for s in y if s >= 0], w)
+    a_, b_ = (ot.unif(len(X)) if weights is None else weights for X, weights in ((X_a, a), (X_b, b)))
+    length = w if uneven else None
+    value = trie_wasserstein(X_a, X_b, a, b, length)
+    assert value == pytest.approx(ot.emd2(a_, b_, M), **CLOSE)
+    np.testing.assert_allclose(dist(X_a, X_b, "prefix", length=length), M, atol=1e-12)
+    check_embedding(X_a, X_b, a_, b_, M, value, metric="prefix", length=length)
+
+
+def check_embedding(X_a, X_b, a, b, M, value, **options):
+    """The embedding gives the value, and a witness that does not break the metric M (None: not a metric on words)."""
+    phi = tree_embedding([*dyck.token_array(X_a), *dyck.token_array(X_b)], **options)
+    phi_a, phi_b = phi[: len(X_a)], phi[len(X_a) :]
+    signs = embedding_witness(phi_a, phi_b, a, b)
+    assert a @ (phi_a @ signs) - b @ (phi_b @ signs) == pytest.approx(value, **CLOSE)
+    if M is not None:
+        assert lipschitz_violation((phi_a @ signs, phi_b @ signs), M) <= 1e-10
+
+
+@pytest.mark.parametrize("length, tokens", [(64, 4), (130, 2), (40, 1000), (7, 2**40)])
+def test_trie_with_long_words_and_large_alphabets(length, tokens):
+    """Words that are told apart only after many chunks of the packing."""
+    rng = np.random.default_rng(length)
+    stem = rng.integers(0, tokens, length)
+    X = np.tile(stem, (120, 1))
+    for row in X[:90]:
+        row[rng.integers(0, length) :] = rng.integers(0, tokens)
+    X_a, X_b = X[::2], X[1::2]
+    M = dist(X_a, X_b)
+    assert trie_wasserstein(X_a, X_b) == pytest.approx(ot.emd2([], [], M), **CLOSE)
+    assert plug_in(*np.split(tree_embedding(np.concatenate([X_a, X_b]), "prefix").toarray(), 2)) == pytest.approx(
+        ot.emd2([], [], M), **CLOSE
+    )
+
+
+def test_trie_does_not_care_how_words_are_given():
+    rng = np.random.default_rng(0)
+    X_a, X_b = random_words(rng, 20, 2), random_words(rng, 30, 2)
+    value = trie_wasserstein(X_a, X_b)
+    wider = torch.cat([X_a, torch.full((20, 3), -1)], dim=1)
+    lists = [[t for t in row if t >= 0] for row in X_b.tolist()]
+    assert trie_wasserstein(wider, lists) == value == trie_wasserstein(X_a.numpy().astype(np.int8), X_b)
+    assert trie_wasserstein(X_a, X_a[torch.randperm(20)]) == 0.0
+    assert trie_wasserstein(X_a.repeat(3, 1), X_b) == pytest.approx(value, rel=1e-12)
+
+
+# Stacks
+
+
+@cases
+@given(seeds, st.integers(1, 3), st.booleans(), st.booleans())
+def test_stack_equals_the_linear_programme(seed, k, weighted, uneven):
+    rng = np.random.default_rng(seed)
+    X_a, X_b = (random_words(rng, rng.integers(1, 20), k) for _ in range(2))
+    w = rng.random(10) if uneven else np.ones(10)
+    a, b = (rng.dirichlet(np.ones(len(X))) if weighted else ot.unif(len(X)) for X in (X_a, X_b))
+    P, Q = occupation(X_a, a, k), occupation(X_b, b, k)
+    M = np.array([[stack_distance(s, t, w) for t in Q] for s in P])
+    expected = ot.emd2(np.array([*P.values()]), np.array([*Q.values()]) * (sum(P.values()) / sum(Q.values())), M)
+    length = w if uneven else None
+    value = stack_wasserstein(X_a, X_b, k, length, *((a, b) if weighted else ()))
+    assert value == pytest.approx(expected, **CLOSE)
+    check_embedding(X_a, X_b, a, b, None, value, metric="occupation", k=k, length=length)
+
+
+def test_stack_potential_does_not_break_the_tree_metric():
+    rng = np.random.default_rng(5)
+    X_a, X_b, k = random_words(rng, 20, 2), random_words(rng, 20, 2), 2
+    states = sorted({()} | {s[:i] for X in (X_a, X_b) for x in X for s in stacks(x, k) for i in range(len(s) + 1)})
+    index = {s: i for i, s in enumerate(states)}
+    tree = Tree([index[s[:-1]] for s in states])
+    P, Q = (np.zeros(len(states)) for _ in range(2))
+    for X, law in ((X_a, P), (X_b, Q)):
+        for s, p in occupation(X, ot.unif(len(X)), k).items():
+            law[index[s]] = p
+    assert tree.wasserstein(P, Q) == pytest.approx(stack_wasserstein(X_a, X_b, k), **CLOSE)
+    M = np.array([[stack_distance(s, t, np.ones(9)) for t in states] for s in states])
+    assert lipschitz_violation(tree.potential(P, Q), M) <= 1e-12
+
+
+def test_stack_with_random_keys_for_deep_words():
+    """Depth 45 with 3 types would need 90 bits: keys are hashed."""
+    rng = np.random.default_rng(0)
+    X_a, X_b = (dyck.Walk(90, 3, p).sample(15, rng) for p in (0.9, 0.95))
+    for X, last in ((X_a, 1), (X_b, 2)):  # two stacks that differ from depth 41 on only
+        X[0] = torch.tensor([0] * 40 + [last] * 5 + [3 + last] * 5 + [3] * 40)
+    below = {}  # mass below each node, by going down every stack
+    for X, sign in ((X_a, 1), (X_b, -1)):
+        for state, mass in occupation(X, ot.unif(15), 3).items():
+            for depth in range(1, len(state) + 1):
+                below[state[:depth]] = below.get(state[:depth], 0.0) + sign * mass
+    expected = sum(map(abs, below.values()))
+    assert stack_wasserstein(X_a, X_b, 3) == pytest.approx(expected, **CLOSE)
+    phi = tree_embedding(torch.cat([X_a, X_b]), "occupation", k=3)
+    assert plug_in(phi[:15], phi[15:]) == pytest.approx(expected, **CLOSE)
+
+
+def test_small_blocks_change_nothing(monkeypatch):
+    X_a, X_b = dyck.Walk(20, 2, 0.5).sample(300, 0), dyck.Walk(20, 2, 0.7).sample(200, 1)
+    value = stack_wasserstein(X_a, X_b, 2)
+    monkeypatch.setattr("howfar.wasserstein.stack.BLOCK", 64)
+    assert stack_wasserstein(X_a, X_b, 2) == pytest.approx(value, rel=1e-12)
+
+
+def test_real_code_has_words_of_many_lengths():
+    X_a, X_b = (
+        dyck.from_brackets([w for file in brackets.load(p).values() for w in file][:60]) for p in ("json", "tomllib")
+    )
+    assert X_a.shape[1] != X_b.shape[1]
+    assert trie_wasserstein(X_a, X_b) == pytest.approx(emd2(None, None, dist(X_a, X_b)), **CLOSE)
+    P, Q = (occupation(X, ot.unif(len(X)), 3) for X in (X_a, X_b))
+    M = np.array([[stack_distance(s, t, np.ones(20)) for t in Q] for s in P])
+    assert stack_wasserstein(X_a, X_b, 3) == pytest.approx(emd2([*P.values()], [*Q.values()], M), **CLOSE)
+
+
+# Ground metrics
+
+
+def test_edit_distance_by_hand_and_by_recursion():
+    assert dist([[0, 1, 2], [0], []], [[0, 2], [3, 3, 3, 3]], "edit").tolist() == [[1, 4], [1, 4], [2, 4]]
+
+    def slow(x, y):
+        if not x or not y:
+            return len(x) + len(y)
+        return min(slow(x[1:], y) + 1, slow(x, y[1:]) + 1, slow(x[1:], y[1:]) + (x[0] != y[0]))
+
+    rng = np.random.default_rng(0)
+    X_a, X_b = ([rng.integers(0, 3, rng.integers(0, 6)).tolist() for _ in range(9)] for _ in range(2))
+    assert dist(X_a, X_b, "edit").tolist() == [[slow(x, y) for y in X_b] for x in X_a]
+
+
+def test_stack_metric_by_walking_both_words():
+    rng = np.random.default_rng(0)
+    X_a, X_b, w = random_words(rng, 12, 2), random_words(rng, 9, 2), rng.random(10)
+    width = max(X_a.shape[1], X_b.shape[1])
+
+    def padded(word):
+        states = stacks(word, 2)
+        return states + [()] * (width - len(states))
+
+    expected = [[sum(map(stack_distance, padded(x), padded(y), [w] * width)) / width for y in X_b] for x in X_a]
+    np.testing.assert_allclose(dist(X_a, X_b, "stack", k=2, length=w), expected, atol=1e-12)
+
+
+def test_the_occupation_distance_is_a_lower_bound_and_depth_a_line():
+    X_a, X_b = dyck.Walk(24, 2, 0.5).sample(80, 0), dyck.Walk(24, 2, 0.7).sample(80, 1)
+    assert stack_wasserstein(X_a, X_b, 2) <= emd2(None, None, dist(X_a, X_b, "stack", k=2)) + 1e-12
+    tops = [dyck.depths(X, 2).max(dim=1).values for X in (X_a, X_b)]
+    line = wasserstein_1d(*(t.numpy() for t in tops))
+    assert emd2(None, None, dist(X_a, X_b, "depth", k=2)) == pytest.approx(line, **CLOSE)
+    phi = tree_embedding(torch.cat([X_a, X_b]), "depth", k=2)
+    assert plug_in(phi[:80], phi[80:]) == pytest.approx(line, **CLOSE)
+
+
+# The laws themselves
+
+
+def test_population_values():
+    """Values at T = 64, opening with 0.5 against 0.6, from an independent computation."""
+    P, Q = dyck.Walk(64, 2, 0.5), dyck.Walk(64, 2, 0.6)
+    depth = np.arange(64)
+    assert population_stack(P, Q, 0.7**depth) == pytest.approx(0.5467, abs=5e-5)
+    assert population_trie(P, Q, 1 / 128) == pytest.approx(0.3862, abs=5e-5)
+    assert population_trie(P, Q, 0.1 / 2 * 0.9**depth) == pytest.approx(0.1960, abs=5e-5)
+    assert population_trie(P, Q, 0.3 / 2 * 0.7**depth) == pytest.approx(0.0959, abs=5e-5)
+
+
+@pytest.mark.parametrize("max_depth", [None, 2])
+def test_population_values_by_enumeration(max_depth):
+    P, Q = dyck.Walk(8, 2, 0.4, max_depth), dyck.Walk(8, 2, 0.7, max_depth)
+    words = dyck.all_words(8, 2, max_depth)
+    weights = []
+    for law in (P, Q):
+        push, heights = law.push_table(), dyck.depths(words, 2).numpy()
+        before = np.concatenate([np.zeros((len(words), 1), int), heights[:, :-1]], axis=1)
+        chance = push[np.arange(8), before]
+        weights.append(np.where(words < 2, chance / 2, 1 - chance).prod(axis=1))
+    length = np.linspace(1, 0.3, 8)
+    assert population_trie(P, Q, length) == pytest.approx(trie_wasserstein(words, words, *weights, length), **CLOSE)
+    assert population_stack(P, Q, length) == pytest.approx(
+        stack_wasserstein(words, words, 2, length, *weights), **CLOSE
+    )
+    uniform = dyck.Uniform(8, 2, max_depth)
+    assert population_stack(uniform, Q) == pytest.approx(stack_wasserstein(words, words, 2, b=weights[1]), **CLOSE)
+
+
+@pytest.mark.parametrize("D, E, value", [(2, 3, 0.485714), (3, 5, 0.987013), (2, 4, 0.977778)])
+def test_heights_of_the_automaton(D, E, value):
+    shares = [dyck.Automaton(2, d).height_share() for d in (D, E)]
+    assert wasserstein_1d(np.arange(D + 1), np.arange(E + 1), *shares) == pytest.approx(value, abs=1e-6)
+
+
+# POT behind checks
+
+
+def test_solvers_agree_with_pot_and_the_witness_closes_the_gap():
+    rng = np.random.default_rng(0)
+    X_a, X_b = random_words(rng, 25, 2), random_words(rng, 30, 2)
+    M = dist(X_a, X_b, "edit")
+    a, b = rng.dirichlet(np.ones(25)), rng.dirichlet(np.ones(30))
+    result = solve(M, a, b)
+    assert result.value == pytest.approx(ot.emd2(a, b, M), **CLOSE) == emd2(a, b, M)
+    np.testing.assert_allclose(result.plan.sum(1), a, atol=1e-12)
+    u, v = result.potentials
+    assert a @ u + b @ v == pytest.approx(result.value, **CLOSE)
+    slack = M - u[:, None] - v
+    assert slack.min() >= -1e-12 and np.abs(slack[result.plan > 1e-12]).max() <= 1e-12
+    f = witness(M, dist(X_b, metric="edit"), a, b)
+    assert f.value == pytest.approx(result.value, **CLOSE) and abs(f.gap) < 1e-10
+    union = torch.cat([torch.nn.functional.pad(X, (0, 10 - X.shape[1]), value=-1) for X in (X_a, X_b)])
+    values = f(dist(union, X_b, "edit"))  # at points that it has not seen as well
+    np.testing.assert_allclose(values, np.concatenate([f.at_a, f.at_b]))
+    assert lipschitz_violation(values, dist(union, metric="edit")) <= 1e-12
+
+
+def test_the_witness_is_lipschitz_where_there_is_no_mass():
+    rng = np.random.default_rng(1)
+    X_a, X_b = random_words(rng, 20, 2), random_words(rng, 20, 2)
+    a, b = np.zeros(20), np.zeros(20)
+    a[:5], b[:5] = 0.2, 0.2
+    M, M_bb = dist(X_a, X_b, "edit"), dist(X_b, metric="edit")
+    f = witness(M, M_bb, a, b)
+    assert f.value == pytest.approx(ot.emd2(a[:5], b[:5], M[:5, :5].copy()), **CLOSE)
+    assert lipschitz_violation((f.at_a, f.at_b), M) <= 1e-12 and lipschitz_violation(f.at_b, M_bb) <= 1e-12
+
+
+def test_sinkhorn_comes_from_above():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 30))
+    M = np.abs(x[:, None] - y)
+    exact, loose, close = emd2(None, None, M), sinkhorn(M, reg=1.0), solve(M, reg=0.005)
+    assert exact < close.value < loose.value
+    assert close.value == pytest.approx(exact, rel=0.02)
+    np.testing.assert_allclose(close.plan.sum(0), 1 / 30, atol=1e-7)
+    u, v = loose.potentials
+    np.testing.assert_allclose(np.exp((u[:, None] + v - M + M.min()) / 1.0), loose.plan, rtol=1e-6)
+    assert sinkhorn(M - M.min() + 5.0, reg=1.0).value == pytest.approx(loose.value - M.min() + 5.0)
+
+
+def test_sliced_on_a_shift():
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    sliced = sliced_wasserstein(x, x + np.array([3.0, 4.0]), projections=4000, seed=0)
+    assert sliced == pytest.approx(5 * 2 / np.pi, rel=0.03)  # the mean of |cos| times the shift
+    assert sliced_wasserstein(x[:, :1], 2 + x[:, :1]) == pytest.approx(2.0)
+
+
+M3 = np.ones((2, 3))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: tree_wasserstein([0, 0], None, [1, 0], [0, 2]), "same positive total mass, got 1 and 2"),
+        (lambda: tree_wasserstein([0, 0], None, [1, -1], [0, 0]), "u_weights must be non-negative, row 1 is -1"),
+        (lambda: tree_wasserstein([0, 0], None, [1, 0], [np.nan, 1]), "v_weights must be finite, row 0"),
+        (lambda: tree_wasserstein([0, 0], [1, -1], [1, 0], [0, 1]), "length must be non-negative, row 1"),
+        (lambda: tree_wasserstein([0, 0], None, [1], [0, 1]), r"u_weights must have shape \(2,\)"),
+        (lambda: tree_wasserstein([0, 1], None, [1, 0], [0, 1]), "one root"),
+        (lambda: tree_wasserstein([0, 2, 1], None, [1, 0, 0], [0, 1, 0]), "node 1 does not lead up"),
+        (lambda: tree_wasserstein([0, 5], None, [1, 0], [0, 1]), "node 1 has 5"),
+        (lambda: tree_wasserstein([0, 0], None, torch.tensor([1.0, -1.0]), [0, 1]), "u_weights must be non-neg"),
+        (lambda: trie_wasserstein([[0]], np.array([[0, 1], [-1, 1]])), "X_b may hold -1 only after .* row 1"),
+        (lambda: trie_wasserstein(np.array([[0.0]]), [[0]]), "X_a must hold integer"),
+        (lambda: trie_wasserstein([[0], [1]], [[0]], a=[0.5, np.nan]), "a must be finite, row 1"),
+        (lambda: trie_wasserstein([[0], [1]], [[0]], a=[1.5, -0.5]), "a must be non-negative, row 1"),
+        (lambda: trie_wasserstein([[0], [1]], [[0]], a=[0.5, 0.6]), "same positive total mass"),
+        (lambda: trie_wasserstein([[0], [1]], [[0]], a=[1.0]), r"a must have shape \(2,\)"),
+        (lambda: trie_wasserstein(np.zeros((0, 4), int), [[0]]), "n >= 1"),
+        (lambda: trie_wasserstein([[0, 1]], [[0]], length=[1.0]), "length must be a number or"),
+        (lambda: trie_wasserstein([[2**60]], [[0]]), "tokens must be below"),
+        (lambda: stack_wasserstein([[0, 2]], [[0, 2], [0, 3]], 2), "X_b: row 1 closes type 1 where type 0 is open"),
+        (lambda: stack_wasserstein([[0, 2]], [[0, 2], [2, 0]], 2), "X_b: row 1 closes a bracket with nothing open"),
+        (lambda: stack_wasserstein([[0, 2], [0, 0]], [[0, 2]], 2), "X_a must hold balanced words, row 1 leaves 2"),
+        (lambda: stack_wasserstein([[0, 2], [0, 4]], [[0, 2]], 2), "X_a must hold tokens in 0..3 for k=2, row 1"),
+        (lambda: stack_wasserstein([[0, 3, 1, 2]], [[0, 2]], 2), "X_a: row 0 closes type 1"),
+        (lambda: stack_wasserstein([[0] * 60 + [6] * 59 + [7]], [[0, 6]], 6), "X_a: row 0 closes type 1"),
+        (lambda: dist([[0, 1]], metric="hamming"), "metric must be one of prefix, stack, edit, depth"),
+        (lambda: dist([[0, 1]], metric="stack"), "needs k"),
+        (lambda: dist([[0, 1]], metric="edit", length=2), "has no edge lengths"),
+        (lambda: tree_embedding([[0, 1]], "edit"), "metric must be one of prefix, occupation, depth"),
+        (lambda: tree_embedding([[0, 1]], "depth"), "needs k"),
+        (lambda: solve([[0.0, np.nan]]), r"M must be finite, entry \(0, 1\)"),
+        (lambda: emd2([0.5, 0.5], None, M3.T), r"a must have shape \(3,\)"),
+        (lambda: emd2([2, 0], None, M3), "same positive total mass"),
+        (lambda: emd2([-1, 2], None, M3), "a must be non-negative, row 0"),
+        (lambda: solve(np.ones(3)), r"M must have shape \(n, m\)"),
+        (lambda: solve(np.ones((0, 3))), "empty"),
+        (lambda: solve(M3, reg=0.0), "reg must be positive"),
+        (lambda: sliced_wasserstein(M3, np.ones((2, 2))), "same dimension"),
+        (lambda: sliced_wasserstein(M3 * np.nan, M3), "X_a must be finite"),
+        (lambda: witness(M3, np.ones((2, 2))), r"M_bb must have shape \(3, 3\)"),
+        (lambda: population_trie(dyck.Walk(4, 2), dyck.Walk(6, 2)), "p_open only"),
+        (lambda: population_trie(dyck.Uniform(4, 2), dyck.Walk(4, 2)), "P must be a howfar.dyck.Walk"),
+        (lambda: population_stack(dyck.Walk(4, 2), dyck.Walk(4, 3)), "k=2 and k=3"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_solver_that_stops_early_says_so():
+    M = np.random.default_rng(0).random((200, 200))
+    with pytest.raises(RuntimeError, match="before the optimum"):
+        solve(M, max_iter=10)
+    with pytest.raises(RuntimeError, match="marginals"):
+        sinkhorn(M, reg=0.05, max_iter=3)
