@@ -44,7 +44,9 @@ def test_wheel_alone_runs_the_first_chapter(tmp_path):
         "-qq",
         "-c",
         ROOT / "requirements.txt",
-        f"{wheel}[notebook]",
+        wheel,
+        "ipython",
+        "ipywidgets",
         "nbformat",
     )
     elsewhere = tmp_path / "content"

@@ -13,7 +13,13 @@ def w1_sorted(u, v):
 
 
 def _sorting_cases(rng):
-    small = [([0.0], [2.0]), ([0.0, 1.0], [1.0, 0.0]), ([0.0, 2.0], [1.0, 1.0]), ([0.0, 0.0], [3.0, 1.0])]
+    small = [
+        ([0.0], [2.0]),
+        ([0.0, 1.0], [1.0, 0.0]),
+        ([0.0, 2.0], [1.0, 1.0]),
+        ([0.0, 0.0], [3.0, 1.0]),
+        ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0]),
+    ]
     large = [(rng.normal(size=n), rng.normal(1, 2, size=n)) for n in (3, 5, 50)]
     return [(np.array(u), np.array(v)) for u, v in small + large]
 
@@ -50,6 +56,22 @@ SORTING = Exercise(
             "difference of the means",
             lambda u, v: abs(np.mean(u) - np.mean(v)),
             "take absolute values before the mean: [0, 2] and [1, 1] have the same mean, but they differ.",
+        ),
+        Wrong(
+            "each point to each",
+            lambda u, v: np.mean(np.abs(u[:, None] - v[None, :])),
+            "this is the mean over all pairs, the cost of the independent plan. It isn't even 0 between a sample and "
+            "itself.",
+        ),
+        Wrong(
+            "drops repeated values",
+            lambda u, v: np.mean(np.abs(np.unique(u) - np.unique(v))),
+            "np.unique sorts, but it also drops repeated points, and each of them carries mass 1/n.",
+        ),
+        Wrong(
+            "ranks instead of values",
+            lambda u, v: np.mean(np.abs(np.argsort(u) - np.argsort(v))),
+            "np.argsort gives places in the array, not values: use np.sort.",
         ),
         Wrong(
             "largest meets smallest",
@@ -108,6 +130,11 @@ CDF = Exercise(
             "this is the total variation distance: it doesn't use x, so it can't know how far the mass goes.",
         ),
         Wrong(
+            "trapezoids",
+            lambda x, p, q: np.sum(np.diff(x) * (np.abs(np.cumsum(p - q))[1:] + np.abs(np.cumsum(p - q))[:-1]) / 2),
+            "the gap is a staircase, not a line from point to point: use rectangles of width np.diff(x).",
+        ),
+        Wrong(
             "gap taken on the wrong side",
             lambda x, p, q: np.sum(np.abs(np.cumsum(p - q)[1:]) * np.diff(x)),
             "between x[i] and x[i+1] both staircases have the height that they reached at x[i]: use the first n - 1 "
@@ -142,12 +169,25 @@ def _diagonal_plan(a, b):
     return plan
 
 
+def _plan_without_subtracting(a, b):
+    plan = np.zeros((len(a), len(b)))
+    i = j = 0
+    while i < len(a) and j < len(b):
+        plan[i, j] = min(a[i], b[j])
+        if a[i] <= b[j]:
+            i += 1
+        else:
+            j += 1
+    return plan
+
+
 def _plan_cases(rng):
     small = [
         ([1.0], [1.0]),
         ([1.0], [0.5, 0.5]),
         ([0.25, 0.75], [0.75, 0.25]),
         ([0.5, 0.25, 0.25], [0.25, 0.75]),
+        ([0.5, 0.0, 0.5], [0.0, 1.0]),
     ]
     large = [(rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))) for n, m in ((2, 3), (5, 5), (8, 6))]
     return [(np.array(a), np.array(b)) for a, b in small + large]
@@ -182,6 +222,11 @@ PLAN = Exercise(
             "the leftmost mass goes to the rightmost place. Start both i and j at 0.",
         ),
         Wrong(
+            "never subtracts",
+            _plan_without_subtracting,
+            "mass that has left i, or arrived at j, is gone: subtract it from what is left there.",
+        ),
+        Wrong(
             "rows don't add up to a",
             lambda a, b: monotone_plan(a, b) / a[:, None],
             "each row is divided by its mass. A plan's rows add up to a, not to 1.",
@@ -197,19 +242,32 @@ def permutation_p_value(u, v, shuffles):
     observed = wasserstein_1d(u, v)
     shuffled = pool[shuffles].T
     null = wasserstein_1d(shuffled[: len(u)], shuffled[len(u) :])
-    return (1 + np.sum(null >= observed)) / (1 + len(shuffles))
+    return (1 + np.sum(null >= observed - 1e-12)) / (1 + len(shuffles))
 
 
-def _null(u, v, shuffles):
+def _p_value(u, v, shuffles, *, reaches=lambda null, observed: null >= observed - 1e-12, above=1, below=1, first=None):
+    """The p-value with one of its parts replaced."""
     shuffled = np.concatenate([u, v])[shuffles].T
-    return wasserstein_1d(shuffled[: len(u)], shuffled[len(u) :])
+    first = len(u) if first is None else first(len(u) + len(v))
+    null = wasserstein_1d(shuffled[:first], shuffled[first:])
+    return (above + np.sum(reaches(null, wasserstein_1d(u, v)))) / (below + len(shuffles))
 
 
-def _separate_shuffles(u, v, shuffles):
-    return (1 + len(shuffles)) / (1 + len(shuffles))  # shuffling u within u never changes the distance
+def _means_p_value(u, v, shuffles):
+    shuffled = np.concatenate([u, v])[shuffles].T
+    null = np.abs(shuffled[: len(u)].mean(0) - shuffled[len(u) :].mean(0))
+    return (1 + np.sum(null >= abs(u.mean() - v.mean()) - 1e-12)) / (1 + len(shuffles))
+
+
+def _rows_p_value(u, v, shuffles):
+    rows = np.concatenate([u, v])[shuffles]
+    null = wasserstein_1d(rows[: len(u)], rows[len(u) :])  # ValueError when there are too few rows to split
+    return (1 + np.sum(null >= wasserstein_1d(u, v) - 1e-12)) / (1 + len(shuffles))
 
 
 def _p_value_cases(rng):
+    """Sizes are powers of two wherever splits can tie: then every right answer rounds alike, in whatever order it adds."""
+
     def case(u, v, count):
         shuffles = np.array([rng.permutation(len(u) + len(v)) for _ in range(count)])
         return np.array(u, dtype=float), np.array(v, dtype=float), shuffles
@@ -217,11 +275,14 @@ def _p_value_cases(rng):
     swaps = np.array([[0, 1], [1, 0], [1, 0]])
     small = [
         (np.array([0.0]), np.array([1.0]), swaps),
-        case([0, 0, 1], [5, 6, 7], 9),
+        (np.array([0.0]), np.array([4.0, 1.0]), np.array([[0, 1, 2], [1, 0, 2], [2, 0, 1], [2, 1, 0]])),
+        (np.array([0.0, 0.0]), np.array([1.0, 2.0]), np.array([[0, 1, 2, 3], [0, 2, 1, 3], [1, 3, 0, 2]])),
+        (np.array([0.0, 4.0]), np.array([2.0, 2.0]), np.array([[0, 1, 2, 3], [0, 2, 1, 3], [2, 1, 0, 3]])),
         case([0, 1], [0, 1], 6),
+        case([0, 0, 1, 1], [5, 6, 7, 5, 6, 6, 8, 9], 9),
     ]
-    large = [case(rng.integers(0, 4, 12), rng.integers(0, 5, 9), 50) for _ in range(3)]
-    return [*small, *large, case(rng.normal(size=8), rng.normal(2, 1, size=10), 40)]
+    large = [case(rng.integers(0, 4, 16), rng.integers(0, 5, 8), 50) for _ in range(3)]
+    return [*small, *large, case(rng.normal(size=7), rng.normal(2, 1, size=10), 40)]
 
 
 P_VALUE = Exercise(
@@ -234,29 +295,44 @@ P_VALUE = Exercise(
     wrong=(
         Wrong(
             "p-value of zero",
-            lambda u, v, s: np.mean(_null(u, v, s) >= wasserstein_1d(u, v)),
+            lambda u, v, s: _p_value(u, v, s, above=0, below=0),
             "the observed split is one of the possible splits: count it, too, above and below. "
             "Otherwise p can be 0 and the test rejects too often.",
         ),
         Wrong(
             "drops the ties",
-            lambda u, v, s: (1 + np.sum(_null(u, v, s) > wasserstein_1d(u, v))) / (1 + len(s)),
+            lambda u, v, s: _p_value(u, v, s, reaches=lambda null, observed: null > observed + 1e-12),
             "a shuffle that does exactly as well as the observed split counts against it: >=, not >.",
         ),
         Wrong(
             "wrong tail",
-            lambda u, v, s: (1 + np.sum(_null(u, v, s) <= wasserstein_1d(u, v))) / (1 + len(s)),
+            lambda u, v, s: _p_value(u, v, s, reaches=lambda null, observed: null <= observed + 1e-12),
             "a large distance speaks against equality: count the shuffles that are at least as far, not as near.",
         ),
         Wrong(
             "shuffles within each sample",
-            _separate_shuffles,
+            lambda u, v, s: 1.0,
             "every shuffle gives the observed distance again. Put both samples into one pool, then split the pool.",
         ),
         Wrong(
             "adds one only above",
-            lambda u, v, s: (1 + np.sum(_null(u, v, s) >= wasserstein_1d(u, v))) / len(s),
+            lambda u, v, s: _p_value(u, v, s, below=0),
             "with the observed split there are B + 1 splits, so divide by B + 1: as it stands p can exceed 1.",
+        ),
+        Wrong(
+            "splits in halves",
+            lambda u, v, s: _p_value(u, v, s, first=lambda size: size // 2),
+            "the new heaps must be as large as the old ones: the first len(u) of each shuffle, not the first half.",
+        ),
+        Wrong(
+            "difference of the means",
+            _means_p_value,
+            "you compare means. The statistic is W1, which sees more than the mean.",
+        ),
+        Wrong(
+            "shuffles along the wrong axis",
+            _rows_p_value,
+            "one shuffle is a row of `shuffles`, but wasserstein_1d wants one a column: transpose.",
         ),
     ),
 )
