@@ -145,3 +145,10 @@ def test_right_answers_written_another_way_pass(name, answer):
     for seed in range(20):
         verdict = examine(exercises.find(name), answer, seed)
         assert verdict.status == "passed", f"seed {seed}: {verdict.message}"
+
+
+@pytest.mark.parametrize("answer", [[1.0, 2.0], {"a": [1.0, 2.0]}, ("x", [1.0, 2.0]), (np.ones(2), np.ones(3))])
+def test_lists_dicts_and_tuples_are_compared_part_by_part(answer):
+    twin = Exercise("engine/twin", "Twin", 1, 1, lambda x: answer, lambda rng: [(0,)], ())
+    assert examine(twin, lambda x: answer).status == "passed"
+    assert examine(twin, lambda x: [1.0, 3.0]).status == "failed"

@@ -156,7 +156,7 @@ def _same(exercise, a, b):
         return type(a) is type(b)
     if isinstance(a, dict) or isinstance(b, dict):
         return type(a) is type(b) and a.keys() == b.keys() and all(_same(exercise, a[k], b[k]) for k in a)
-    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)) and not _numbers(b):
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)) and _numbers(b) is None:
         return len(a) == len(b) and all(_same(exercise, x, y) for x, y in zip(a, b, strict=True))
     if isinstance(b, (str, bool)) or b is None:
         return isinstance(a, (str, bool, np.bool_, type(None))) and a == b
