@@ -1,0 +1,424 @@
+"""The exercises of ``chapters/depth/dyck.ipynb``."""
+
+import math
+
+import numpy as np
+
+from howfar import dyck, search
+from howfar.exercises.engine import Exercise, Wrong
+
+
+def _tokens(answer, *arguments):
+    """Run an answer that returns a list of integers; compared, and shown, as an array."""
+    out = answer(*arguments)
+    return np.array(out) if isinstance(out, list) else out
+
+
+# --- dyck/partners ----------------------------------------------------------------------------------------------
+
+
+def partners(word, k):
+    matches, stack = [0] * len(word), []
+    for i, token in enumerate(word):
+        if token < k:
+            stack.append(i)
+        else:
+            j = stack.pop()
+            matches[i], matches[j] = j, i
+    return matches
+
+
+def _queue_partners(word, k):
+    matches, queue = [0] * len(word), []
+    for i, token in enumerate(word):
+        if token < k:
+            queue.append(i)
+        else:
+            j = queue.pop(0)
+            matches[i], matches[j] = j, i
+    return matches
+
+
+def _closings_only(word, k):
+    return [j if j < i else -1 for i, j in enumerate(partners(word, k))]
+
+
+def _next_of_its_type(word, k):
+    matches = [-1] * len(word)
+    for i, token in enumerate(word):
+        if token < k:
+            j = word.index(k + token, i)
+            matches[i], matches[j] = j, i
+    return matches
+
+
+def _partners_cases(rng):
+    small = [([0, 1], 1), ([0, 1, 0, 1], 1), ([0, 0, 1, 1], 1), ([0, 2, 1, 3], 2), ([0, 1, 0, 2, 3, 2], 2)]
+    large = [(dyck.sample_words(1, n, k, seed=rng)[0].tolist(), k) for n, k in ((8, 2), (12, 3), (40, 3))]
+    return [*small, *large]
+
+
+PARTNERS = Exercise(
+    name="dyck/partners",
+    title="Who closes whom?",
+    difficulty=1,
+    minutes=8,
+    reference=partners,
+    cases=_partners_cases,
+    run=_tokens,
+    wrong=(
+        Wrong(
+            "first in, first out",
+            _queue_partners,
+            "you close the bracket that was opened first. Brackets nest: the one opened last is closed first, so take "
+            "from the end of the list.",
+        ),
+        Wrong(
+            "only the closings",
+            _closings_only,
+            "each closing knows its opening, but not the other way round. Write both entries when you find a pair.",
+        ),
+        Wrong(
+            "mirror image",
+            lambda word, k: [len(word) - 1 - i for i in range(len(word))],
+            "you pair the first with the last. That is right for ((())) only: look at ()().",
+        ),
+        Wrong(
+            "next closing of its type",
+            _next_of_its_type,
+            "the next closing of the same type may belong to a bracket opened in between: look at (()).",
+        ),
+        Wrong(
+            "counts from one",
+            lambda word, k: [j + 1 for j in partners(word, k)],
+            "indices start at 0: every entry is one too large.",
+        ),
+    ),
+)
+
+# --- dyck/count -------------------------------------------------------------------------------------------------
+
+
+def count_words(n, D):
+    paths = [1] + [0] * D
+    for _ in range(2 * n):
+        up, down = [0, *paths[:-1]], [*paths[1:], 0]
+        paths = [u + d for u, d in zip(up, down, strict=True)]
+    return paths[0]
+
+
+def _paths_by_height(steps, lowest, highest):
+    paths = {0: 1}
+    for _ in range(steps):
+        paths = {h: paths.get(h - 1, 0) + paths.get(h + 1, 0) for h in range(lowest, highest + 1)}
+    return paths
+
+
+def _count_cases(rng):
+    return [(1, 1), (2, 1), (2, 2), (3, 2), (4, 3), (5, 5), (8, 4), (10, 2), (30, 6), (100, 10)]
+
+
+COUNT = Exercise(
+    name="dyck/count",
+    title="Count without listing",
+    difficulty=2,
+    minutes=12,
+    reference=count_words,
+    cases=_count_cases,
+    wrong=(
+        Wrong(
+            "no ceiling",
+            lambda n, D: math.comb(2 * n, n) // (n + 1),
+            "these are the Catalan numbers: D is not used. Paths that would rise above D don't count.",
+        ),
+        Wrong(
+            "no floor",
+            lambda n, D: _paths_by_height(2 * n, -D, D)[0],
+            "your paths may go below 0. A bracket can only be closed after it was opened.",
+        ),
+        Wrong(
+            "ends anywhere",
+            lambda n, D: sum(_paths_by_height(2 * n, 0, D).values()),
+            "you add up the paths over all final heights: these are the viable prefixes. A word ends at height 0.",
+        ),
+        Wrong(
+            "half as many steps",
+            lambda n, D: _paths_by_height(n, 0, D)[0],
+            "n pairs are 2n tokens: take 2n steps.",
+        ),
+        Wrong(
+            "ceiling one too low",
+            lambda n, D: _paths_by_height(2 * n, 0, D - 1).get(0, 0),
+            "height D itself is allowed: there are D + 1 heights, 0 to D.",
+        ),
+    ),
+)
+
+# --- dyck/draw --------------------------------------------------------------------------------------------------
+
+
+def draw_word(ways, u):
+    word, h = [], 0
+    for t in range(len(u)):
+        left = len(u) - t
+        opens = u[t] * ways[left][h] < ways[left - 1][h + 1]
+        word.append(0 if opens else 1)
+        h += 1 if opens else -1
+    return word
+
+
+def _completions(n, D):
+    ways = np.zeros((2 * n + 1, D + 2))
+    ways[0, 0] = 1
+    for r in range(1, 2 * n + 1):
+        ways[r, 1 : D + 1] = ways[r - 1, :D] + ways[r - 1, 2:]
+        ways[r, 0] = ways[r - 1, 1]
+    return ways
+
+
+def _drawn(ways, u, opens):
+    """The word that the rule ``opens(u, up, down, h)`` draws; up and down count the completions after either step."""
+    word, h = [], 0
+    for t in range(len(u)):
+        left = len(u) - t
+        up = bool(opens(u[t], ways[left - 1][h + 1], ways[left - 1][h - 1] if h else 0, h))
+        word.append(0 if up else 1)
+        h += 1 if up else -1
+    return word
+
+
+def _step_not_used_up(ways, u):
+    word, h = [], 0
+    for t in range(len(u)):
+        left = len(u) - t
+        opens = u[t] * ways[left][h] < ways[left][h + 1]
+        word.append(0 if opens else 1)
+        h += 1 if opens else -1
+    return word
+
+
+def _draw_cases(rng):
+    small = [(1, 1, [0.5, 0.5]), (2, 2, [0.9, 0.4, 0.2, 0.6]), (3, 3, [0.5, 0.55, 0.7, 0.2, 0.5, 0.5])]
+    cases = [(_completions(n, D), np.array(u)) for n, D, u in small]
+    for n, D in ((2, 2), (3, 2), (3, 3), (5, 3), (8, 8), (20, 6)):
+        cases.append((_completions(n, D), rng.random(2 * n)))
+    return cases
+
+
+DRAW = Exercise(
+    name="dyck/draw",
+    title="A fair draw",
+    difficulty=2,
+    minutes=12,
+    reference=draw_word,
+    cases=_draw_cases,
+    run=_tokens,
+    wrong=(
+        Wrong(
+            "fair coin between legal steps",
+            lambda ways, u: _drawn(ways, u, lambda x, up, down, h: down == 0 or (up > 0 and x < 0.5)),
+            "you toss a fair coin wherever both steps are legal. The two steps have different numbers of completions: "
+            "weigh them by ways.",
+        ),
+        Wrong(
+            "small uniforms close",
+            lambda ways, u: _drawn(ways, u, lambda x, up, down, h: x * (up + down) >= down),
+            "the law is right, but the convention is the other one: a *small* u[t] opens a bracket.",
+        ),
+        Wrong(
+            "the larger count wins",
+            lambda ways, u: _drawn(ways, u, lambda x, up, down, h: up >= down),
+            "you always take the step with more completions and don't use u: that gives one word, again and again.",
+        ),
+        Wrong(
+            "a step costs nothing",
+            _step_not_used_up,
+            "after the step one token fewer is left: look up the completions in row left - 1.",
+        ),
+        Wrong(
+            "up against down",
+            lambda ways, u: _drawn(ways, u, lambda x, up, down, h: x * down < up),
+            "you compare the two steps with each other. The chance of a step is its count over *all* completions, "
+            "ways[left][h].",
+        ),
+        Wrong(
+            "steps instead of tokens",
+            lambda ways, u: [1 - 2 * token for token in draw_word(ways, u)],
+            "you return steps +1 and -1; return tokens: 0 opens, 1 closes.",
+        ),
+    ),
+)
+
+# --- dyck/trace -------------------------------------------------------------------------------------------------
+
+
+def word_of(addresses, k):
+    word, here = [], ()
+    for path in addresses:
+        if len(path) > len(here):
+            word.append(path[-1])
+        else:
+            word.append(k + here[-1])
+        here = path
+    return word
+
+
+def _walked(addresses, up):
+    """Openings as they should be; ``up(here, path)`` gives the tokens of a step back."""
+    word, here = [], ()
+    for path in addresses:
+        word += [path[-1]] if len(path) > len(here) else up(here, path)
+        here = path
+    return word
+
+
+def _closed_at_the_end(addresses, k):
+    last = addresses[-1] if addresses else ()
+    return word_of(addresses, k) + [k + label for label in reversed(last)]
+
+
+def _trace_cases(rng):
+    small = [([(0,), ()], 2), ([(1,), ()], 2), ([(0,), (0, 1)], 2), ([(1,), (1, 0), (1,), (1, 1), (1,), ()], 2)]
+    problems = [search.NQueens(4), search.SubsetSum.random(4, seed=rng), search.NQueens(5)]
+    runs = [(search.depth_first(p, first_only=first), p.branching) for p in problems for first in (True, False)]
+    return [*small, *((run.addresses, k) for run, k in runs)]
+
+
+TRACE = Exercise(
+    name="dyck/trace",
+    title="From a search to its word",
+    difficulty=2,
+    minutes=10,
+    reference=word_of,
+    cases=_trace_cases,
+    run=_tokens,
+    wrong=(
+        Wrong(
+            "closes the label it returns to",
+            lambda addresses, k: _walked(addresses, lambda here, path: [k + path[-1] if path else k]),
+            "a step back closes the choice that is given up, the last label of the path *before* the step.",
+        ),
+        Wrong(
+            "one token for every step back",
+            lambda addresses, k: _walked(addresses, lambda here, path: [k]),
+            "all your closings are the same token. In the typed word the closing of label s is k + s.",
+        ),
+        Wrong(
+            "doesn't write the steps back",
+            lambda addresses, k: _walked(addresses, lambda here, path: []),
+            "only the choices are written. Every step back is a token, too.",
+        ),
+        Wrong(
+            "closes with the opening's token",
+            lambda addresses, k: _walked(addresses, lambda here, path: [here[-1]]),
+            "a step back repeats the label itself. Closings are tokens k to 2k - 1: add k.",
+        ),
+        Wrong(
+            "closes what was left open",
+            _closed_at_the_end,
+            "the search did not walk back at the end: a search that stops at a solution leaves its brackets open.",
+        ),
+    ),
+)
+
+# --- dyck/legal -------------------------------------------------------------------------------------------------
+
+
+def legal_next(prefix, k, D):
+    stack = []
+    for token in prefix:
+        if token < k:
+            stack.append(token)
+        else:
+            stack.pop()
+    legal = np.zeros(2 * k + 1, dtype=bool)
+    legal[:k] = len(stack) < D
+    if stack:
+        legal[k + stack[-1]] = True
+    legal[2 * k] = not stack
+    return legal
+
+
+def _stack(prefix, k):
+    return dyck.open_stack(prefix, k)
+
+
+def _legal(opens, closings, ends, k):
+    legal = np.zeros(2 * k + 1, dtype=bool)
+    legal[:k] = opens
+    legal[[k + s for s in closings]] = True
+    legal[2 * k] = ends
+    return legal
+
+
+def _any_closing(prefix, k, D):
+    stack = _stack(prefix, k)
+    return _legal(len(stack) < D, range(k) if stack else [], not stack, k)
+
+
+def _bottom(prefix, k, D):
+    stack = _stack(prefix, k)
+    return _legal(len(stack) < D, stack[:1], not stack, k)
+
+
+def _last_opened(prefix, k, D):
+    stack, openings = _stack(prefix, k), [token for token in prefix if token < k]
+    return _legal(len(stack) < D, openings[-1:] if stack else [], not stack, k)
+
+
+def _no_bound(prefix, k, D):
+    stack = _stack(prefix, k)
+    return _legal(True, stack[-1:], not stack, k)
+
+
+def _always_ends(prefix, k, D):
+    stack = _stack(prefix, k)
+    return _legal(len(stack) < D, stack[-1:], True, k)
+
+
+def _legal_cases(rng):
+    small = [([], 1, 1), ([0], 1, 2), ([0], 2, 1), ([0, 1], 2, 2), ([0, 1, 3], 2, 3), ([1, 0, 2], 2, 2)]
+    large = []
+    for n, k, D in ((10, 2, 3), (10, 3, 3), (24, 3, 4), (40, 2, 5)):
+        word = dyck.sample_words(1, n, k, D, seed=rng)[0].tolist()
+        large += [(word[: n // 3], k, D), (word[: n // 2], k, D), (word, k, D)]
+    return [*small, *large]
+
+
+LEGAL = Exercise(
+    name="dyck/legal",
+    title="What may come next?",
+    difficulty=1,
+    minutes=8,
+    reference=legal_next,
+    cases=_legal_cases,
+    wrong=(
+        Wrong(
+            "any closing",
+            _any_closing,
+            "you allow every closing as soon as something is open. Only the type on top of the stack may be closed.",
+        ),
+        Wrong(
+            "the bottom of the stack",
+            _bottom,
+            "you close the bracket that was opened first. The one on *top* of the stack comes first.",
+        ),
+        Wrong(
+            "the last bracket opened",
+            _last_opened,
+            "the opening seen last may be closed already. Look at what is still open, not at what was opened.",
+        ),
+        Wrong(
+            "no bound on the depth",
+            _no_bound,
+            "with D brackets open no further one may be opened.",
+        ),
+        Wrong(
+            "may always end",
+            _always_ends,
+            "a word may end only when nothing is open.",
+        ),
+    ),
+)
+
+EXERCISES = [PARTNERS, COUNT, DRAW, TRACE, LEGAL]
