@@ -1,0 +1,366 @@
+"""The exercises of ``chapters/transport/traces.ipynb``."""
+
+import numpy as np
+
+from howfar.exercises.engine import Exercise, Wrong
+
+# --- traces/prefix ----------------------------------------------------------------------------------------------
+
+
+def prefix_distance(x, y):
+    n = min(len(x), len(y))
+    differ = np.flatnonzero(x[:n] != y[:n])
+    common = differ[0] if len(differ) else n
+    return len(x) + len(y) - 2 * common
+
+
+def _common(x, y):
+    return (len(x) + len(y) - prefix_distance(x, y)) // 2
+
+
+def _prefix_cases(rng):
+    small = [
+        ([0, 2], [0, 2]),
+        ([0, 2], [1, 3]),
+        ([0, 2, 4], [0, 3, 4]),
+        ([0, 2, 0, 2, 4], [0, 2, 4]),
+        ([0, 0, 2, 2, 4], [1, 0, 2, 3, 4]),
+    ]
+    large = [(rng.integers(0, 2, n), rng.integers(0, 2, m)) for n, m in ((5, 8), (12, 12), (9, 4))]
+    twin = rng.integers(0, 4, 20)
+    return [(np.array(x), np.array(y)) for x, y in [*small, *large, (twin, np.append(twin[:15], 7))]]
+
+
+PREFIX = Exercise(
+    name="traces/prefix",
+    title="Where two traces part",
+    difficulty=1,
+    minutes=6,
+    reference=prefix_distance,
+    cases=_prefix_cases,
+    wrong=(
+        Wrong(
+            "counts every agreement",
+            lambda x, y: len(x) + len(y) - 2 * int(sum(a == b for a, b in zip(x, y, strict=False))),
+            "tokens that agree again after the first difference are on different branches: stop counting there.",
+        ),
+        Wrong(
+            "takes the common part off once",
+            lambda x, y: len(x) + len(y) - _common(x, y),
+            "the common part is in both lengths: take it off twice.",
+        ),
+        Wrong(
+            "returns the common length",
+            _common,
+            "this is how far the two go together, a similarity. The distance is what lies beyond, on both sides.",
+        ),
+        Wrong(
+            "one side only",
+            lambda x, y: max(len(x), len(y)) - _common(x, y),
+            "the path goes up from x to where they part *and* down to y: add both sides.",
+        ),
+        Wrong(
+            "difference of the lengths",
+            lambda x, y: abs(len(x) - len(y)),
+            "two traces of one length can part at the first token. Compare the tokens.",
+        ),
+    ),
+)
+
+# --- traces/trie ------------------------------------------------------------------------------------------------
+
+
+def w1_prefix(X_a, X_b):
+    n, total = len(X_a), 0.0
+    for t in range(1, X_a.shape[1] + 1):
+        both = np.concatenate([X_a[:, :t], X_b[:, :t]])
+        name = np.unique(both, axis=0, return_inverse=True)[1].ravel()
+        p = np.bincount(name[:n], minlength=len(both)) / n
+        q = np.bincount(name[n:], minlength=len(both)) / len(X_b)
+        total += np.abs(p - q).sum()
+    return total
+
+
+def _by_level(X_a, X_b, columns, shares=True):
+    """The levels' sums of differences; ``columns(X, t)`` are the columns that name a prefix."""
+    out = []
+    for t in range(1, X_a.shape[1] + 1):
+        both = np.concatenate([columns(X_a, t), columns(X_b, t)])
+        name = np.unique(both, axis=0, return_inverse=True)[1].ravel()
+        p, q = (np.bincount(part, minlength=len(both)) for part in (name[: len(X_a)], name[len(X_a) :]))
+        out.append(np.abs(p / len(X_a) - q / len(X_b)).sum() if shares else np.abs(p - q).sum())
+    return np.array(out)
+
+
+def _upto(X, t):
+    return X[:, :t]
+
+
+def _trie_cases(rng):
+    small = [
+        ([[0, 2]], [[0, 3]]),
+        ([[0, 2]], [[1, 2]]),
+        ([[0, 1], [1, 0]], [[0, 0], [1, 1]]),
+        ([[0, 2], [0, 2], [1, 3]], [[0, 2]]),
+    ]
+    large = [(rng.integers(0, 2, (n, 6)), rng.integers(0, 2, (m, 6))) for n, m in ((4, 4), (20, 30), (50, 25))]
+    return [(np.array(x), np.array(y)) for x, y in small + large]
+
+
+TRIE = Exercise(
+    name="traces/trie",
+    title="Compare the shares of every prefix",
+    difficulty=2,
+    minutes=12,
+    reference=w1_prefix,
+    cases=_trie_cases,
+    wrong=(
+        Wrong(
+            "tokens, not prefixes",
+            lambda X_a, X_b: _by_level(X_a, X_b, lambda X, t: X[:, t - 1 : t]).sum(),
+            "you compare the laws of the t-th token. A node of the trie is the whole beginning: X[:, :t].",
+        ),
+        Wrong(
+            "whole words only",
+            lambda X_a, X_b: _by_level(X_a, X_b, _upto)[-1],
+            "words that share a long beginning are near. Add up over all prefix lengths, not just the full one.",
+        ),
+        Wrong(
+            "half",
+            lambda X_a, X_b: 0.5 * _by_level(X_a, X_b, _upto).sum(),
+            "this is the sum of the total variations. The path has two sides, up and down: twice that.",
+        ),
+        Wrong(
+            "counts, not shares",
+            lambda X_a, X_b: _by_level(X_a, X_b, _upto, shares=False).sum(),
+            "the samples may differ in size: divide the counts by the number of words.",
+        ),
+        Wrong(
+            "mean over the levels",
+            lambda X_a, X_b: _by_level(X_a, X_b, _upto).mean(),
+            "every edge has length 1: add the levels up; don't average.",
+        ),
+        Wrong(
+            "forgets the last level",
+            lambda X_a, X_b: _by_level(X_a, X_b, _upto)[:-1].sum(),
+            "your longest prefix is one token too short: t runs from 1 to T.",
+        ),
+    ),
+)
+
+# --- traces/stops -----------------------------------------------------------------------------------------------
+
+
+def time_below(searches):
+    share = {}
+    for stops in searches:
+        for stop in stops:
+            for depth in range(1, len(stop) + 1):
+                node = stop[:depth]
+                share[node] = share.get(node, 0) + 1 / len(stops) / len(searches)
+    return share
+
+
+def _shares(searches, nodes_of, weight):
+    share = {}
+    for stops in searches:
+        for stop in stops:
+            for node in nodes_of(stop):
+                share[node] = share.get(node, 0) + weight(stops, searches)
+    return share
+
+
+def _path(stop):
+    return [stop[:depth] for depth in range(1, len(stop) + 1)]
+
+
+def _one_each(stops, searches):
+    return 1 / len(stops) / len(searches)
+
+
+def _stops_cases(rng):
+    def walk(moves):
+        stops, here = [], (int(rng.integers(2)),)
+        for _ in range(moves):
+            stops.append(here)
+            here = here[:-1] if len(here) == 3 or (here and rng.random() < 0.4) else (*here, int(rng.integers(2)))
+        return stops
+
+    small = [
+        ([[(0,), ()]],),
+        ([[(0,), (0, 1)]],),
+        ([[(0,), (0, 1), (0,), ()], [(1,), ()]],),
+    ]
+    return [*small, ([walk(6), walk(9)],), ([walk(12), walk(3), walk(20)],)]
+
+
+STOPS = Exercise(
+    name="traces/stops",
+    title="Where did the time go?",
+    difficulty=2,
+    minutes=10,
+    reference=time_below,
+    cases=_stops_cases,
+    wrong=(
+        Wrong(
+            "only the node itself",
+            lambda searches: _shares(searches, lambda stop: [stop] if stop else [], _one_each),
+            "a stop at (0, 1) is time below (0,), too: add it to every node on the way.",
+        ),
+        Wrong(
+            "all moves alike",
+            lambda searches: _shares(searches, _path, lambda stops, all_: 1 / sum(map(len, all_))),
+            "pooling the moves lets a long search count more. Each search has weight one.",
+        ),
+        Wrong(
+            "sums over the searches",
+            lambda searches: _shares(searches, _path, lambda stops, all_: 1 / len(stops)),
+            "average over the searches: divide by their number as well.",
+        ),
+        Wrong(
+            "the root as well",
+            lambda searches: _shares(searches, lambda stop: [(), *_path(stop)], _one_each),
+            "the root has no edge above it, and all time is below it: leave it out.",
+        ),
+        Wrong(
+            "counts moves",
+            lambda searches: _shares(searches, _path, lambda stops, all_: 1),
+            "you count moves. A share of time is between 0 and 1.",
+        ),
+    ),
+)
+
+# --- traces/heights ---------------------------------------------------------------------------------------------
+
+
+def height_law(length, p_open):
+    law = np.zeros((length + 1, length + 2))
+    law[0, 0] = 1.0
+    for t in range(length):
+        for h in range(t + 1):
+            opens = 1.0 if h == 0 else 0.0 if h == length - t else p_open
+            law[t + 1, h + 1] += law[t, h] * opens
+            if h > 0:
+                law[t + 1, h - 1] += law[t, h] * (1 - opens)
+    return law[:, : length // 2 + 1]
+
+
+def _walk_law(length, opens):
+    law = np.zeros((length + 1, length + 2))
+    law[0, 0] = 1.0
+    for t in range(length):
+        for h in range(t + 1):
+            chance = opens(h, length - t)
+            law[t + 1, h + 1] += law[t, h] * chance
+            if h > 0:
+                law[t + 1, h - 1] += law[t, h] * (1 - chance)
+    return law[:, : length // 2 + 1]
+
+
+def _heights_cases(rng):
+    chances = np.round(rng.uniform(0.2, 0.8, 2), 3)
+    return [(2, 0.5), (4, 0.5), (4, 0.75), (6, 0.25), (8, 0.625), (10, float(chances[0])), (16, float(chances[1]))]
+
+
+HEIGHTS = Exercise(
+    name="traces/heights",
+    title="The law of the height, step by step",
+    difficulty=3,
+    minutes=15,
+    reference=height_law,
+    cases=_heights_cases,
+    wrong=(
+        Wrong(
+            "no floor",
+            lambda length, p: _walk_law(length, lambda h, left: 0.0 if h == left else p),
+            "at height 0 there is nothing to close: the walk must open there, or mass is lost. Do your rows sum to 1?",
+        ),
+        Wrong(
+            "no end",
+            lambda length, p: _walk_law(length, lambda h, left: 1.0 if h == 0 else p),
+            "when the tokens left just close what is open, the walk must close. The last row has all mass at 0.",
+        ),
+        Wrong(
+            "closes too early",
+            lambda length, p: _walk_law(length, lambda h, left: 1.0 if h == 0 else 0.0 if h >= left - 2 else p),
+            "with h open and h + 2 tokens left one more pair fits: the walk is forced only when h == length - t.",
+        ),
+        Wrong(
+            "opens and closes swapped",
+            lambda length, p: _walk_law(length, lambda h, left: 1.0 if h == 0 else 0.0 if h == left else 1 - p),
+            "p_open is the chance to go up; you use it to go down.",
+        ),
+        Wrong(
+            "mean over time",
+            lambda length, p: height_law(length, p)[1:].mean(axis=0),
+            "this is the average over time, one step further on. Return the law at every time: one row a token.",
+        ),
+    ),
+)
+
+# --- traces/cross-fit -------------------------------------------------------------------------------------------
+
+
+def cross_fit(A, B):
+    halves_a, halves_b = np.array_split(A, 2), np.array_split(B, 2)
+    shown = []
+    for fit, test in ((0, 1), (1, 0)):
+        critic = np.sign(halves_a[fit].mean(axis=0) - halves_b[fit].mean(axis=0))
+        shown.append(critic @ (halves_a[test].mean(axis=0) - halves_b[test].mean(axis=0)))
+    return np.mean(shown)
+
+
+def _cross(A, B, pairs=((0, 1), (1, 0)), critic=np.sign, after=lambda s: s):
+    halves = [a.mean(axis=0) - b.mean(axis=0) for a, b in zip(np.array_split(A, 2), np.array_split(B, 2), strict=True)]
+    return np.mean([after(critic(halves[fit]) @ halves[test]) for fit, test in pairs])
+
+
+def _cross_cases(rng):
+    small = [
+        ([[1.0], [1.0]], [[0.0], [0.0]]),
+        ([[1.0], [0.0]], [[0.0], [2.0]]),
+        ([[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 2.0]]),
+    ]
+    large = [(rng.random((n, d)), rng.random((m, d)) * 1.3) for n, m, d in ((4, 6, 3), (10, 8, 5), (40, 40, 30))]
+    return [(np.array(a), np.array(b)) for a, b in small + large]
+
+
+CROSS_FIT = Exercise(
+    name="traces/cross-fit",
+    title="A critic on probation",
+    difficulty=2,
+    minutes=10,
+    reference=cross_fit,
+    cases=_cross_cases,
+    wrong=(
+        Wrong(
+            "fits and tests on one half",
+            lambda A, B: _cross(A, B, pairs=((0, 0), (1, 1))),
+            "the critic was chosen on the traces that it is tested on. That is the plug-in value, biased upwards: test "
+            "on the other half.",
+        ),
+        Wrong(
+            "fits on everything",
+            lambda A, B: np.abs(A.mean(axis=0) - B.mean(axis=0)).sum(),
+            "this is the plug-in value of all traces. The critic may not have seen what it is tested on.",
+        ),
+        Wrong(
+            "one direction",
+            lambda A, B: _cross(A, B, pairs=((0, 1),)),
+            "half of the data was only used to choose. Swap the halves and average the two.",
+        ),
+        Wrong(
+            "absolute value",
+            lambda A, B: _cross(A, B, after=np.abs),
+            "a critic that guessed wrong shows a negative number, and must be allowed to: the absolute value puts the "
+            "bias back in.",
+        ),
+        Wrong(
+            "forgets the sign",
+            lambda A, B: _cross(A, B, critic=lambda gap: gap),
+            "the gap itself is no 1-Lipschitz critic: each coordinate has weight +1, -1 or 0.",
+        ),
+    ),
+)
+
+EXERCISES = [PREFIX, TRIE, STOPS, HEIGHTS, CROSS_FIT]
