@@ -22,9 +22,7 @@ def rows():
             turns=15 if n <= 100_000 else 5,
         )
         note = milliseconds(times)
-        yield Row(
-            f"equal weights / two np.sort, n={n:,}", times["ours"] / times["two sorts"], 1.5, "at most", note
-        )
+        yield Row(f"equal weights / two np.sort, n={n:,}", times["ours"] / times["two sorts"], 1.5, "at most", note)
         yield Row(f"SciPy / equal weights, n={n:,}", times["SciPy"] / times["ours"], 8, "at least")
         bar = 5 if n == 10_000 else None
         yield Row(f"weighted / two np.sort, n={n:,}", times["weighted"] / times["two sorts"], bar)

@@ -1,9 +1,9 @@
 """The ensemble beside a plain PyTorch loop over the same members: model-steps per second, on one thread."""
 
 import torch
-from harness import Row, milliseconds, side_by_side
 from torch.nn.functional import mse_loss
 
+from harness import Row, milliseconds, side_by_side
 from howfar.training import train
 from howfar.transformer import Transformer, TransformerConfig
 

@@ -35,9 +35,7 @@ ax.fill_between(x, np.interp(x, grid, train), color=plotting.BLUE, alpha=0.85, l
 ax.fill_between(x, np.interp(x, grid, shifted), color=plotting.ORANGE, alpha=0.85, lw=0)
 for a, b in zip(u, v, strict=True):
     t = np.linspace(0, 1, 60)
-    ax.plot(
-        a + (b - a) * t, -0.9 * 4 * t * (1 - t) * (b - a) / 10, color=plotting.GREY, lw=0.8, ls="-", alpha=0.7
-    )
+    ax.plot(a + (b - a) * t, -0.9 * 4 * t * (1 - t) * (b - a) / 10, color=plotting.GREY, lw=0.8, ls="-", alpha=0.7)
 ax.text(0, 1.07, "what it was trained on", ha="center", color=plotting.BLUE)
 ax.text(7.2, 1.07, "what it is asked", ha="center", color=plotting.ORANGE)
 ax.text(3.6, -1.12, f"how far?   W1 = {wasserstein_1d(u, v):.1f}", ha="center", fontsize=12)

@@ -83,9 +83,7 @@ def merge_streams(outputs):
 
 def shrink(png):
     """A base64 PNG with a palette of 64 colours: a third of the size, and line art looks the same."""
-    image = (
-        Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").quantize(64, dither=Image.Dither.NONE)
-    )
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").quantize(64, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()

@@ -47,9 +47,7 @@ def collect(library):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--replace", action="store_true", help="overwrite a recording made by another CPython"
-    )
+    parser.add_argument("--replace", action="store_true", help="overwrite a recording made by another CPython")
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     for package, files, skipped in collect(Path(sysconfig.get_path("stdlib"))):
@@ -59,15 +57,10 @@ def main():
         if path.exists() and not arguments.replace:
             old = json.loads(path.read_text(encoding="utf-8"))["source"]
             if old != new["source"]:
-                sys.exit(
-                    f"{path.name} was recorded from {old}, this is {new['source']}: say --replace to overwrite"
-                )
+                sys.exit(f"{path.name} was recorded from {old}, this is {new['source']}: say --replace to overwrite")
         path.write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
         count = sum(len(words) for words in files.values())
-        print(
-            f"{package:16s} {len(files):4d} files {count:6d} words"
-            + (f"  skipped: {skipped}" if skipped else "")
-        )
+        print(f"{package:16s} {len(files):4d} files {count:6d} words" + (f"  skipped: {skipped}" if skipped else ""))
 
 
 if __name__ == "__main__":

@@ -87,9 +87,7 @@ def heights(word):
             if not stack or stack.pop() != PARTNER[bracket]:
                 raise SyntaxError(f"bracket {bracket!r} at index {i} of {word!r} closes nothing that is open")
         else:
-            raise ValueError(
-                f"a word holds only {OPENING + CLOSING}, got {bracket!r} at index {i} of {word!r}"
-            )
+            raise ValueError(f"a word holds only {OPENING + CLOSING}, got {bracket!r} at index {i} of {word!r}")
         out.append(len(stack))
     if stack:
         raise SyntaxError(f"{word!r} leaves {''.join(stack)!r} open")

@@ -31,11 +31,7 @@ def data_path(*parts):
     path = root.joinpath(*parts)
     if not path.exists():
         folder = path.parent
-        held = (
-            ", ".join(sorted(p.name for p in folder.iterdir()))
-            if folder.is_dir()
-            else "nothing: no such folder"
-        )
+        held = ", ".join(sorted(p.name for p in folder.iterdir())) if folder.is_dir() else "nothing: no such folder"
         raise FileNotFoundError(f"no recorded data {'/'.join(parts)!r}; {folder.name}/ holds: {held}")
     return path
 

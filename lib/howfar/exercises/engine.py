@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-
 SECONDS = 20  # for one input
 
 
@@ -120,7 +119,7 @@ def examine(exercise, answer, seed=0):
 
 @contextlib.contextmanager
 def _time_limit(seconds):
-    """Raise TimeoutError in an answer that doesn't come back. Where signals can't do that (Windows, threads): no limit."""
+    """Raise TimeoutError in an answer that doesn't come back; no limit where signals can't do that (Windows, threads)."""
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield
         return

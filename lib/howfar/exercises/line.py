@@ -266,7 +266,7 @@ def _rows_p_value(u, v, shuffles):
 
 
 def _p_value_cases(rng):
-    """Sizes are powers of two wherever splits can tie: then every right answer rounds alike, in whatever order it adds."""
+    """Sizes are powers of two wherever splits can tie: then every right answer rounds alike, whatever it adds first."""
 
     def case(u, v, count):
         shuffles = np.array([rng.permutation(len(u) + len(v)) for _ in range(count)])

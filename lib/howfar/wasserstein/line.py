@@ -85,9 +85,7 @@ def _numpy_distance(u, v, u_weights, v_weights):
     _check_mass(u_w.sum(-1), v_w.sum(-1))
     values = np.concatenate([u, v], axis=-1)
     mass = np.concatenate([u_w, -v_w], axis=-1)
-    order = (
-        _argsort(values) if values.ndim == 1 and values.dtype == np.float64 else np.argsort(values, axis=-1)
-    )
+    order = _argsort(values) if values.ndim == 1 and values.dtype == np.float64 else np.argsort(values, axis=-1)
     take = np.take if values.ndim == 1 else np.take_along_axis  # take_along_axis is several times slower
     values, mass = take(values, order, -1), take(mass, order, -1)
     if not (np.isfinite(values[..., 0]).all() and np.isfinite(values[..., -1]).all()):
@@ -104,9 +102,7 @@ def _argsort(x):
     """
     low = (1 << len(x).bit_length()) - 1
     keys = x.view(np.int64)
-    keys = keys ^ (
-        (keys >> 63) & np.int64(0x7FFFFFFFFFFFFFFF)
-    )  # negative floats: larger bits mean smaller numbers
+    keys = keys ^ ((keys >> 63) & np.int64(0x7FFFFFFFFFFFFFFF))  # negative floats: larger bits mean smaller numbers
     keys &= ~low
     keys |= np.arange(len(x))
     keys.sort()
@@ -173,9 +169,7 @@ def _to_torch(name, x, device):
 
 
 def _float_dtype(dtypes):
-    floats = [
-        torch.float32 if d in (torch.float16, torch.bfloat16) else d for d in dtypes if d.is_floating_point
-    ]
+    floats = [torch.float32 if d in (torch.float16, torch.bfloat16) else d for d in dtypes if d.is_floating_point]
     return max(floats, key=lambda d: torch.finfo(d).bits) if floats else torch.float64
 
 
@@ -184,9 +178,7 @@ def _check_shapes(u, v):
         if x.ndim == 0:
             raise ValueError(f"{name} must have shape (n,) or (n, ...), got a single number")
         if 0 in x.shape:
-            raise ValueError(
-                f"{name} is empty: shape {tuple(x.shape)}; a distribution needs at least one point"
-            )
+            raise ValueError(f"{name} is empty: shape {tuple(x.shape)}; a distribution needs at least one point")
     if u.shape[1:] != v.shape[1:]:
         raise ValueError(
             f"u_values {tuple(u.shape)} and v_values {tuple(v.shape)} must have the same batch axes "
