@@ -119,7 +119,7 @@ def examine(exercise, answer, seed=0):
 
 @contextlib.contextmanager
 def _time_limit(seconds):
-    """Raise TimeoutError in an answer that doesn't come back; no limit where signals can't do that (Windows, threads)."""
+    """Raise TimeoutError in an answer that doesn't come back. Where signals can't do that (threads): no limit."""
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield
         return
