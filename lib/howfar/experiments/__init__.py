@@ -1,0 +1,58 @@
+"""The experiments, by name.
+
+An experiment is a module with three functions:
+
+``grid(scale)``
+    the list of its configs, frozen dataclasses; ``scale`` is ``"quick"`` or ``"full"``.
+``run(config, device="cpu")``
+    one of them, computed: a list of records, which are flat dicts of numbers, strings and None.
+``figure(records)``
+    a matplotlib figure of a DataFrame of records.
+
+A module of your own works everywhere that a registered name does: give its dotted name, ``my_package.my_experiment``.
+"""
+
+import importlib
+
+EXPERIMENTS = {}  # name: dotted name of its module
+SCALES = ("quick", "full")
+
+
+def find(name):
+    """The module of an experiment.
+
+    Parameters
+    ----------
+    name : str
+        A registered name (`EXPERIMENTS`), or the dotted name of a module.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment, or the module has no ``grid`` or ``run``.
+    """
+    if name not in EXPERIMENTS and "." not in name:
+        known = ", ".join(EXPERIMENTS) or "none yet"
+        raise ValueError(f"no experiment {name!r}; registered: {known}; or give a module's dotted name")
+    path = EXPERIMENTS.get(name, name)
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name and not path.startswith(error.name):
+            raise  # the module is there; something that it imports is not
+        raise ValueError(f"no experiment {name!r}: there is no module of that name") from None
+    missing = [f for f in ("grid", "run") if not callable(getattr(module, f, None))]
+    if missing:
+        raise ValueError(f"module {path} is no experiment: it has no {' and no '.join(missing)}")
+    return module
+
+
+def grid(name, scale="quick"):
+    """The configs of an experiment at a scale, with both names checked; ValueError names what is allowed."""
+    if scale not in SCALES:
+        raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
+    return list(find(name).grid(scale))

@@ -1,0 +1,228 @@
+"""The results file: kills, torn lines, two writers, foreign files, resuming; and the sweep that fills it."""
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from howfar import experiments, results
+
+TOY = '''
+"""A cheap experiment for the tests."""
+import os
+import time
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Config:
+    number: int
+    seeds: tuple = (0, 1)
+
+def grid(scale):
+    return [Config(n) for n in range(24 if scale == "quick" else 48)]
+
+def run(config, device="cpu"):
+    time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
+    if str(config.number) == os.environ.get("TOY_FAILS"):
+        raise ArithmeticError("this one is meant to fail")
+    return [{"seed": s, "square": (config.number + s) ** 2, "padding": "x" * 2000} for s in config.seeds]
+'''
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """The dotted name of a toy experiment that other processes find, too."""
+    package = f"toys_{abs(hash(tmp_path))}"
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "cheap.py").write_text(TOY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    yield f"{package}.cheap"
+    for name in [n for n in sys.modules if n.startswith(package)]:
+        del sys.modules[name]
+
+
+def contents(path):
+    """What was found out, without when and how long it took."""
+    return sorted(json.dumps([r["key"], r["config"], r["records"]]) for r in results.read_runs(path))
+
+
+def test_a_sweep_killed_at_ten_random_moments_and_resumed(toy, tmp_path, monkeypatch):
+    whole, killed = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
+    results.sweep(toy, out=whole)
+    monkeypatch.setenv("TOY_SECONDS", "0.02")
+    rng = random.Random(0)
+    sizes = []
+    for _ in range(10):
+        child = multiprocessing.get_context("fork").Process(target=results.sweep, args=(toy,), kwargs={"out": killed})
+        child.start()
+        time.sleep(rng.uniform(0.0, 0.09))
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        assert child.exitcode == -signal.SIGKILL
+        sizes.append(killed.stat().st_size if killed.exists() else 0)
+    assert sizes == sorted(sizes) and 0 < sizes[-1] < whole.stat().st_size  # it was killed in the middle, for real
+    results.sweep(toy, out=killed)
+    assert contents(killed) == contents(whole)
+
+
+def test_a_line_torn_anywhere_loses_that_line_only_and_nothing_is_overwritten(toy, tmp_path):
+    whole = tmp_path / "whole.jsonl"
+    expected = results.sweep(toy, out=whole)
+    data = whole.read_bytes()
+    last = data.rindex(b"\n", 0, -1) + 1
+    path = tmp_path / "torn.jsonl"
+    for cut in [*range(1, len(results.MAGIC) + 2), last + 1, (last + len(data)) // 2, len(data) - 2]:
+        path.write_bytes(data[:cut])
+        with pytest.warns(UserWarning, match=r"line \d+ is torn"):
+            again = results.sweep(toy, out=path)
+        assert path.read_bytes().startswith(data[:cut])
+        assert again[["number", "seed", "square"]].equals(expected[["number", "seed", "square"]])
+    path.write_bytes(data[:-1])  # only the newline is missing: nothing is lost
+    assert contents(path) == contents(whole)
+    results.append(path, results.read_runs(whole)[0])
+    assert len(results.read_runs(path)) == 25
+
+
+def _write(path, toy, numbers, barrier):
+    config = experiments.find(toy).Config
+    barrier.wait()  # so that both write at the same time
+    for n in numbers:
+        results.append(path, results.execute(toy, config(n)))
+
+
+def test_two_writers_at_once_do_not_mix(toy, tmp_path):
+    path = tmp_path / "shared.jsonl"
+    fork = multiprocessing.get_context("fork")
+    barrier = fork.Barrier(2)
+    children = [fork.Process(target=_write, args=(path, toy, range(i, 160, 2), barrier)) for i in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    runs = results.read_runs(path)
+    assert sorted(r["config"]["number"] for r in runs) == list(range(160))
+    assert [child.exitcode for child in children] == [0, 0]
+
+
+def test_the_same_run_written_twice_counts_once(toy, tmp_path):
+    path = tmp_path / "twice.jsonl"
+    first = results.sweep(toy, out=path)
+    for run in results.read_runs(path):
+        results.append(path, run)
+    assert len(results.read(path)) == len(first)
+
+
+def test_a_sweep_computes_only_what_is_missing(toy, tmp_path, monkeypatch):
+    path = tmp_path / "r.jsonl"
+    results.sweep(toy, "quick", out=path)
+    computed = []
+    execute = results.execute
+    monkeypatch.setattr(results, "execute", lambda *a, **k: computed.append(a[1].number) or execute(*a, **k))
+    frame = results.sweep(toy, "full", out=path)
+    assert computed == list(range(24, 48))
+    assert list(frame["number"].unique()) == list(range(48))
+
+
+def test_a_failing_run_is_reported_and_the_others_are_recorded(toy, tmp_path, monkeypatch):
+    path = tmp_path / "r.jsonl"
+    monkeypatch.setenv("TOY_FAILS", "3")
+    with pytest.raises(results.RunsFailed, match=r"(?s)1 of 24 runs failed.*number=3.*ArithmeticError") as info:
+        results.sweep(toy, out=path)
+    assert [config.number for config, _ in info.value.failures] == [3]
+    assert set(results.read(path)["number"]) == set(range(24)) - {3}
+    monkeypatch.delenv("TOY_FAILS")
+    assert list(results.sweep(toy, out=path)["number"].unique()) == list(range(24))
+
+
+def test_provenance(toy, tmp_path):
+    frame = results.sweep(toy, out=tmp_path / "r.jsonl")
+    assert not frame[[c for c in results.PROVENANCE if c != "commit"]].isna().any().any()
+    row = frame.iloc[0]
+    assert row["seeds"] == (0, 1) and row["device"].startswith("cpu: ") and row["source"] == results.source_hash()
+    assert frame["date"].str.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$").all()
+
+
+def test_results_of_other_code_are_kept_and_said(toy, tmp_path):
+    path = tmp_path / "r.jsonl"
+    results.sweep(toy, out=path)
+    path.write_text(path.read_text().replace(results.source_hash(), "0" * 12))
+    with pytest.warns(UserWarning, match="24 of the runs .* another version"):
+        results.sweep(toy, out=path)
+    assert len(results.read_runs(path)) == 24
+
+
+@pytest.mark.parametrize("held", ["a,b\n1,2\n", "{\n}\n", "\n", '{"howfar": 2, "x": 1}\n', "[]"])
+def test_a_file_that_holds_something_else_is_left_alone(toy, tmp_path, held):
+    path = tmp_path / "other.csv"
+    path.write_text(held)
+    for call in (
+        lambda: results.sweep(toy, out=path),
+        lambda: results.read(path),
+        lambda: results.append(path, {"config": {}, "records": []}),
+    ):
+        with pytest.raises(ValueError, match="something other than results"):
+            call()
+    assert path.read_text() == held
+
+
+def test_a_line_that_is_no_run_is_refused(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"howfar": 1, "cheese": 2}\n')
+    with pytest.raises(ValueError, match="line 1 is no record"):
+        results.read(path)
+
+
+def test_unwritable_paths(toy, tmp_path):
+    with pytest.raises(IsADirectoryError, match="it is a folder"):
+        results.sweep(toy, out=tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"cannot write results to .*file/r.jsonl"):
+        results.sweep(toy, out=tmp_path / "file" / "r.jsonl")
+    with pytest.raises(FileNotFoundError):
+        results.read(tmp_path / "none.jsonl")
+
+
+def test_config_keys():
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        a: float
+        b: tuple = (1, 2)
+
+    @dataclasses.dataclass
+    class Loose:
+        a: float
+
+    key = results.config_key("x", Config(0.1))
+    assert key == results.config_key("x", Config(a=0.1, b=(1, 2))) and len(key) == 16
+    assert key == "6c944c1d8335f4e7"  # must never change, or nobody's results resume
+    assert len({key, results.config_key("y", Config(0.1)), results.config_key("x", Config(0.2))}) == 3
+    with pytest.raises(ValueError, match="frozen dataclass, got Loose"):
+        results.config_key("x", Loose(1.0))
+
+
+def test_plain_values():
+    assert results.plain({"a": (np.float32(0.5), np.int64(3), float("nan"), float("inf"), None, True)}) == {
+        "a": [0.5, 3, None, None, None, True]
+    }
+    with pytest.raises(ValueError, match="got set"):
+        results.plain({"a": {1}})
+
+
+def test_fields_named_like_provenance_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="must not be named date"):
+        results.append(tmp_path / "r.jsonl", {"config": {}, "records": [{"date": 1}]})
+
+
+def test_a_device_that_is_not_here(toy):
+    with pytest.raises(ValueError, match="cuda:7' is not here"):
+        results.sweep(toy, device="cuda:7")
+    with pytest.raises(ValueError, match="device must be cpu, cuda"):
+        results.sweep(toy, device="abacus")
