@@ -23,13 +23,13 @@ from howfar.encodings import (
     register,
     t5_buckets,
 )
+from howfar.encodings.base import _BUILT_IN
 from howfar.encodings.contract import scatter_parameters
 from howfar.transformer import Transformer, TransformerConfig
 
 few = settings(max_examples=12, deadline=None, derandomize=True)
 seeds = st.integers(0, 10_000)
 MAX_LENGTH = 64
-BUILT_IN = ["none", "sinusoidal", "learned", "relative", "rotary", "alibi", "wavelet", "legendre", "urpe"]
 
 
 @register("reader_window")
@@ -42,7 +42,7 @@ class ReaderWindow(Encoding):
         return -offsets(query_positions, key_positions).abs().float().log1p()[..., None, :, :]
 
 
-EVERY = [*BUILT_IN, "reader_window"]
+EVERY = list(ENCODINGS)  # whatever is registered: a new scheme is tested from its first day
 every_encoding = pytest.mark.parametrize("name", EVERY)
 
 
@@ -68,7 +68,9 @@ def tokens(seed, batch=2, length=8):
 
 
 def test_the_library_registers_what_it_says_it_does():
-    assert set(EVERY) <= set(ENCODINGS)
+    of_the_library = {name for name, cls in ENCODINGS.items() if cls.__module__.startswith("howfar.encodings.")}
+    assert of_the_library == _BUILT_IN  # names that a reader cannot take
+    assert _BUILT_IN | {"reader_window"} <= set(EVERY)
     assert all(ENCODINGS[name].name == name for name in EVERY)
 
 
@@ -216,7 +218,8 @@ class LargestTensor(TorchDispatchMode):
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("per_row", [False, True])
 @pytest.mark.parametrize("causal", [False, True])
-def test_building_masks_and_biases_never_takes_more_than_the_logits(name, options, heads, batch, per_row, causal):
+def test_no_tensor_of_a_mask_or_bias_is_larger_than_the_logits(name, options, heads, batch, per_row, causal):
+    # Each single tensor is bounded, for integer positions (real ones are subtracted in float64); their sum is not.
     length = 64
     m = model(name, heads=heads, dtype=torch.float32, causal=causal, encoding_options=options, max_length=length)
     positions = torch.arange(length).expand(batch, length) if per_row else torch.arange(length)
@@ -550,6 +553,29 @@ def test_where_values_cannot_be_read_a_table_gives_nan_and_never_a_wrong_row(nam
     assert out[1].isnan().any()
 
 
+@pytest.mark.parametrize("far", [0, 2**24, 2**30])
+def test_real_offsets_depend_on_the_distance_only_however_far_out(far):
+    near = torch.arange(8, dtype=torch.float64) / 4
+    expected = near[None, :] - near[:, None]
+    assert torch.equal(offsets(near + far, near + far), expected.float())
+    assert offsets(near + far, near + far).dtype is torch.float32
+    whole = torch.arange(far, far + 8)
+    mixed = offsets(whole, whole.double() + 0.25)  # integers beside real numbers
+    assert torch.equal(mixed, (torch.arange(8)[None] - torch.arange(8)[:, None] + 0.25).float())
+    alibi = encoding("alibi")
+    assert torch.equal(alibi.bias(near + far, near + far), alibi.bias(near, near))
+
+
+def test_legendre_with_current_scaling_leaks_the_future_into_a_causal_model_and_fixed_does_not():
+    x = tokens(0, length=16)
+    for scaling, leaks in (("current", True), ("fixed", False)):
+        m = model("legendre", causal=True, encoding_options={"scaling": scaling})
+        with torch.no_grad():
+            difference = (m(x)[:, :8] - m(x[:, :8])).abs().max()
+        assert bool(difference > 1e-3) is leaks, scaling
+        assert leaks or difference < 1e-9
+
+
 # ---------------------------------------------------------------- randomised positions
 
 
@@ -630,6 +656,12 @@ def test_positions_beyond_a_table_are_refused(name):
         ("rotary", {"scaling": "yarn"}, "scaling"),
         ("rotary", {"scaling": "ntk", "factor": 2.0, "width": 4}, "ntk"),
         ("rotary", {"base": 1.0}, "base"),
+        ("rotary", {"base": float("inf")}, "base must be a finite number"),
+        ("rotary", {"base": "x"}, "base must be a finite number"),
+        ("rotary", {"fraction": "half"}, "fraction must be a finite number"),
+        ("rotary", {"scaling": "linear"}, "scaling='linear' needs a factor greater than 1"),
+        ("rotary", {"scaling": "ntk"}, "scaling='ntk' needs a factor greater than 1"),
+        ("rotary", {"scaling": "ntk", "factor": float("inf")}, "factor must be a finite number"),
         ("sinusoidal", {"width": 9, "heads": 3}, "even"),
         ("sinusoidal", {"base": 0.5}, "base"),
         ("learned", {"out_of_range": "wrap"}, "out_of_range"),
@@ -637,6 +669,13 @@ def test_positions_beyond_a_table_are_refused(name):
         ("relative", {"max_distance": 8}, "max_distance"),
         ("alibi", {"slopes": [1.0]}, "one per head"),
         ("alibi", {"slopes": [1.0, -1.0]}, "not negative"),
+        ("alibi", {"slopes": 1.0}, "slopes must be numbers, one per head, got 1.0"),
+        ("alibi", {"slopes": ["a", "b"]}, "slopes must be numbers"),
+        ("relative", {"buckets": 8.0}, "buckets"),
+        ("relative", {"max_distance": "far"}, "max_distance"),
+        ("urpe", {"inner": "rotary", "inner_options": {"width": 8}}, "inner_options must not contain 'width'"),
+        ("urpe", {"inner": "rotary", "inner_options": 3}, "inner_options must map"),
+        ("none", {"causal": "no"}, "causal must be True or False, got 'no'"),
         ("wavelet", {"taps": 3}, "taps"),
         ("wavelet", {"taps": 42}, "taps"),
         ("wavelet", {"extension": "mirror"}, "extension"),
@@ -671,8 +710,35 @@ def test_other_bad_arguments_are_refused():
         encoding("alibi").bias(torch.tensor([-1]), torch.tensor([0]))
     with pytest.raises(ValueError, match="less than 3"):
         check_positions(torch.tensor([3]), below=3)
+    with pytest.raises(ValueError, match="heads must be a positive integer"):
+        convert_pairing(torch.zeros(4), to="half", heads=0)
+    with pytest.raises(ValueError, match="heads must be a positive integer"):
+        alibi_slopes(2.5)
+    with pytest.raises(ValueError, match="level"):
+        daubechies(4, -1)
+    with pytest.raises(ValueError, match="taps"):
+        daubechies(5)
     with pytest.raises(ValueError, match="shape"):
         encoding("sinusoidal").embed(torch.zeros(2, 3, 16), torch.arange(4))
+    with pytest.raises(ValueError, match="options must not contain 'heads'"):
+        broken_promises("rotary", options={"heads": 2})
+
+
+def test_answers_refuse_shapes_that_do_not_fit():
+    p, rows = torch.arange(8), torch.arange(8).expand(8, 8)
+    with pytest.raises(ValueError, match=r"width=16.*\(2, 8, 15\)"):
+        encoding("sinusoidal").embed(torch.zeros(2, 8, 15), p)
+    with pytest.raises(ValueError, match="positions per row"):
+        encoding("sinusoidal").embed(torch.zeros(8, 16), rows)
+    with pytest.raises(ValueError, match=r"head_width=8.*\(2, 2, 8, 16\)"):
+        encoding("rotary").rotate(torch.zeros(2, 2, 8, 16), p)
+    with pytest.raises(ValueError, match="positions per row"):
+        encoding("rotary").rotate(torch.zeros(8, 8), rows)
+    assert encoding("rotary").rotate(torch.zeros(8, 8), p).shape == (8, 8)
+    for name in ("alibi", "relative", "urpe"):
+        answer = encoding(name).gate if name == "urpe" else encoding(name).bias
+        with pytest.raises(ValueError, match="same batch"):
+            answer(p.expand(2, 8), p.expand(3, 8))
 
 
 # ---------------------------------------------------------------- a reader's own
@@ -723,6 +789,35 @@ class ForgetsRows(Encoding):
         return first.abs().float()[..., None, :, :]
 
 
+class EmbedsTheFirstRow(Encoding):
+    shift_invariant = False
+
+    def embed(self, x, positions):
+        return x + positions.reshape(-1, positions.shape[-1])[0][:, None].to(x.dtype)
+
+
+class TurnsByTheFirstRow(Encoding):
+    shift_invariant = False
+
+    def rotate(self, x, positions):
+        return x * (1 + positions.reshape(-1, positions.shape[-1])[0][:, None]).to(x.dtype)
+
+
+class NotANumberLater(Encoding):
+    shift_invariant = True
+
+    def bias(self, query_positions, key_positions):
+        relative = offsets(query_positions, key_positions).abs().float()
+        return relative.masked_fill(key_positions[..., None, :] >= 20, float("nan"))[..., None, :, :]
+
+
+class ComplexBias(Encoding):
+    shift_invariant = True
+
+    def bias(self, query_positions, key_positions):
+        return torch.polar(torch.tensor(1.0), offsets(query_positions, key_positions).float())[..., None, :, :]
+
+
 class InfiniteGradient(Encoding):
     shift_invariant = True
 
@@ -745,7 +840,11 @@ class IdleParameter(Encoding):
         (ClaimsTooLittle, "shift_invariant = False, but"),
         (Transposed, "bias must have the shape"),
         (DropsThePrecision, "rotate must keep"),
-        (ForgetsRows, "must agree"),
+        (ForgetsRows, "bias with positions per row must agree"),
+        (EmbedsTheFirstRow, "embed with positions per row must agree"),
+        (TurnsByTheFirstRow, "rotate with positions per row must agree"),
+        (NotANumberLater, "finite at all positions"),
+        (ComplexBias, "bias must be real numbers, got torch.complex64"),
         (InfiniteGradient, "gradients"),
         (IdleParameter, "no influence"),
     ],

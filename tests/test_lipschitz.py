@@ -165,6 +165,9 @@ def test_bad_input_is_refused():
         jacobian_norm(torch.sin, torch.zeros(2, dtype=torch.int64))
     with pytest.raises(ValueError, match="iterations"):
         jacobian_norm(torch.sin, torch.zeros(2), iterations=0)
+    for at in (-1.0, 0.0):  # NaN, infinite
+        with pytest.raises(ValueError, match="finite Jacobian"):
+            jacobian_norm(torch.sqrt, torch.tensor([1.0, at]))
     layer = Attention(8, 2)
     with pytest.raises(ValueError, match="radius"):
         attention_bound(layer, radius=0.0, length=3)

@@ -269,6 +269,11 @@ def test_recorded_attention_holds_the_gate():
         ({"vocabulary": 0}, "vocabulary"),
         ({"norm": "rms"}, "norm must be one of 'pre', 'post', 'none'; got 'rms'"),
         ({"mlp_ratio": -1}, "mlp_ratio"),
+        ({"mlp_ratio": "4"}, "mlp_ratio must be a finite number"),
+        ({"causal": "no"}, "causal must be True or False, got 'no'"),
+        ({"encoding_options": None}, "encoding_options must map names of options to values, got None"),
+        ({"encoding_options": {"causal": False}}, "encoding_options must not contain 'causal'"),
+        ({"encoding_options": {"heads": 2, "max_length": 4}}, "must not contain 'heads', 'max_length'"),
         ({"encoding": "rope"}, "got 'rope'"),
         ({"encoding": "rotary", "encoding_options": {"theta": 1}}, "no option 'theta'"),
         ({"encoding": "rotary", "width": 6}, "fraction * head_width must be an even number, got 1 * 3"),
@@ -293,6 +298,10 @@ def test_bad_inputs_are_refused():
     for bad in (torch.zeros(2, 8, 3), torch.zeros(2, 8), torch.zeros(2, 8, 2, dtype=torch.int64)):
         with pytest.raises(ValueError, match="inputs must be real numbers"):
             n(bad)
+    with pytest.raises(ValueError, match="inputs must be a tensor, got list"):
+        m([[0, 1]])
+    with pytest.raises(ValueError, match="mask must be a tensor, got list"):
+        m(tokens(1, 2), mask=[[True, True]])
     for bad in (torch.ones(2, 8), torch.ones(2, 7, dtype=torch.bool)):
         with pytest.raises(ValueError, match="mask must be bool"):
             m(tokens(2, 8), mask=bad)

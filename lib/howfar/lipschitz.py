@@ -103,6 +103,11 @@ def jacobian_norm(function, x, iterations=50, tolerance=1e-6, seed=0):
     Returns
     -------
     Estimate
+
+    Raises
+    ------
+    ValueError
+        If a product with the Jacobian is not finite: of NaN no estimate can be made.
     """
     if not x.is_floating_point():
         raise ValueError(f"x must be a floating tensor, got {x.dtype}")
@@ -114,8 +119,10 @@ def jacobian_norm(function, x, iterations=50, tolerance=1e-6, seed=0):
     for _ in range(iterations):
         direction = direction / direction.norm()
         image = torch.func.jvp(function, (x,), (direction,))[1].detach()
-        previous, norm = norm, max(norm, float(image.norm()))
         direction = pull_back(image)[0].detach()
+        if not bool(image.isfinite().all() and direction.isfinite().all()):
+            raise ValueError("function must have a finite Jacobian at x, got a derivative that is NaN or infinite")
+        previous, norm = norm, max(norm, float(image.norm()))
         if norm - previous <= tolerance * norm or float(direction.norm()) == 0:
             break
     return Estimate(norm, LOWER, "the norm of the Jacobian at this point")

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from howfar.encodings import check_positions, make_encoding
+from howfar.encodings.base import check_count, check_number, check_options
 from howfar.encodings.positions import extremes, trusted_positions
 
 NORMS = ("pre", "post", "none")
@@ -32,14 +33,14 @@ class TransformerConfig:
         Whether a token sees only itself and what lies before it in the sequence.
     norm : {"pre", "post", "none"}
         LayerNorm before each sublayer (and once at the end), after each residual sum, or nowhere.
-    mlp_ratio : int
+    mlp_ratio : float
         Hidden units of each feed-forward layer, in widths; 0 leaves the feed-forward layers out.
     skip : bool
         Residual connections. Without them (and without feed-forward layers) the rank of the hidden states collapses.
     encoding : str
         A name in ``howfar.ENCODINGS``.
     encoding_options : mapping
-        What the encoding takes beyond its shape.
+        What the encoding takes beyond its shape (width, heads, max_length and causal are the model's).
     max_length : int
         The length that the encoding is made for: normally the training length.
     """
@@ -52,7 +53,7 @@ class TransformerConfig:
     outputs: int = 1
     causal: bool = True
     norm: str = "pre"
-    mlp_ratio: int = 4
+    mlp_ratio: float = 4
     skip: bool = True
     encoding: str = "none"
     encoding_options: Mapping = field(default_factory=dict, hash=False)
@@ -60,7 +61,7 @@ class TransformerConfig:
 
     def __post_init__(self):
         for name in ("depth", "width", "heads", "outputs", "max_length"):
-            _check_count(name, getattr(self, name))
+            check_count(name, getattr(self, name))
         if self.width % self.heads:
             raise ValueError(f"heads must divide width, got heads={self.heads} and width={self.width}")
         if (self.vocabulary is None) == (self.features is None):
@@ -69,11 +70,14 @@ class TransformerConfig:
                 f"got vocabulary={self.vocabulary!r} and features={self.features!r}"
             )
         name = "features" if self.vocabulary is None else "vocabulary"
-        _check_count(name, getattr(self, name))
+        check_count(name, getattr(self, name))
         if self.norm not in NORMS:
             raise ValueError(f"norm must be one of {', '.join(map(repr, NORMS))}; got {self.norm!r}")
-        if not self.mlp_ratio >= 0:
-            raise ValueError(f"mlp_ratio must be 0 (no feed-forward layers) or more, got {self.mlp_ratio!r}")
+        check_number("mlp_ratio", self.mlp_ratio, least=0)
+        for name in ("causal", "skip"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        check_options("encoding_options", self.encoding_options)
 
 
 class Transformer(nn.Module):
@@ -161,6 +165,9 @@ class Transformer(nn.Module):
         return hides
 
     def _check_inputs(self, inputs, mask):
+        for name, value in (("inputs", inputs), ("mask", mask)):
+            if not isinstance(value, torch.Tensor) and not (name == "mask" and value is None):
+                raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
         if self.config.vocabulary is not None:
             if inputs.ndim != 2 or inputs.dtype not in (torch.int64, torch.int32):
                 raise ValueError(
@@ -291,8 +298,3 @@ def record(model):
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _check_count(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")

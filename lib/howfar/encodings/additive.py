@@ -8,7 +8,7 @@ import pywt
 import torch
 from torch import nn
 
-from howfar.encodings.base import Encoding, check_choice, register
+from howfar.encodings.base import Encoding, check_choice, check_features, check_number, register
 from howfar.encodings.positions import check_positions, precise_dtype
 
 DYADIC_LEVEL = 12  # wavelets are tabulated at multiples of 2**-12
@@ -36,7 +36,10 @@ class Additive(Encoding):
 
     def embed(self, x, positions):
         """x (batch, length, width) plus the table, in the dtype of x."""
-        check_positions(positions, length=x.shape[-2], batch=x.shape[0])
+        check_features(x, "width", self.width)
+        check_positions(positions, length=x.shape[-2], batch=x.shape[0] if x.ndim == 3 else None)
+        if positions.ndim == 2 and x.ndim != 3:
+            raise ValueError(f"x must be (batch, length, width) for positions per row, got {tuple(x.shape)}")
         return x + self.table(positions).to(x.dtype)
 
 
@@ -65,8 +68,7 @@ class Sinusoidal(Additive):
         super().__init__(width, heads, max_length, causal)
         if width % 2:
             raise ValueError(f"sinusoidal pairs a sine with a cosine: width must be even, got {width}")
-        if not base > 1:
-            raise ValueError(f"base must be greater than 1, got {base!r}")
+        check_number("base", base, above=1)
         self.base = float(base)
 
     def table(self, positions):
@@ -124,7 +126,9 @@ class Legendre(Additive):
     scaling : {"fixed", "current"}
         "fixed": :math:`x_t = 2t/(N-1) - 1` with N = ``max_length``; later positions all get the code of the
         last one. "current": N - 1 is the highest position of the sequence (of each row). The code of a token
-        then depends on how much follows it, which a causal model has no business to know.
+        then depends on how much follows it. **In a causal model this leaks the future**: append text, and the
+        outputs of earlier tokens change. It is accepted with ``causal=True`` all the same, as the reading of the
+        literature that one has to be able to try.
 
     Notes
     -----
@@ -191,8 +195,7 @@ class Wavelet(Additive):
     def __init__(self, width, heads, max_length, causal=False, *, taps=4, extension="compact"):
         super().__init__(width, heads, max_length, causal)
         check_choice("extension", extension, ("compact", "zero", "clamp", "periodic"))
-        if not isinstance(taps, int) or taps % 2 or not 2 <= taps <= LARGEST_TAPS:
-            raise ValueError(f"taps must be an even number from 2 to {LARGEST_TAPS}, got {taps!r}")
+        _check_taps(taps)
         self.taps, self.extension = taps, extension
         # A zero at the end, where everything outside the support is looked up.
         phi, psi = (np.append(values, 0.0) for values in daubechies(taps))
@@ -229,6 +232,11 @@ def _dyadic(values, y):
     return values[index.long()]
 
 
+def _check_taps(taps):
+    if not isinstance(taps, int) or taps % 2 or not 2 <= taps <= LARGEST_TAPS:
+        raise ValueError(f"taps must be an even number from 2 to {LARGEST_TAPS}, got {taps!r}")
+
+
 @functools.lru_cache(maxsize=8)
 def daubechies(taps, level=DYADIC_LEVEL):
     r"""The scaling function and the wavelet of Daubechies at multiples of 2**-level.
@@ -239,17 +247,27 @@ def daubechies(taps, level=DYADIC_LEVEL):
     Parameters
     ----------
     taps : int
+        Even, 2 to 40.
     level : int
+        Zero or more.
 
     Returns
     -------
     phi, psi : float64 arrays ((taps - 1) * 2**level,)
         On [0, taps - 1), their support.
 
+    Raises
+    ------
+    ValueError
+        For other taps or levels.
+
     Notes
     -----
     The filter h comes from PyWavelets; its own ``wavefun`` is an approximation by iteration.
     """
+    _check_taps(taps)
+    if not isinstance(level, int) or level < 0:
+        raise ValueError(f"level must be an integer, zero or more, got {level!r}")
     low = math.sqrt(2) * np.array(pywt.Wavelet(f"db{taps // 2}").rec_lo)
     high = low[::-1] * (-1.0) ** np.arange(taps)
     support = taps - 1

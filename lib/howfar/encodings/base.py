@@ -1,6 +1,9 @@
 """The four questions that a Transformer asks its positional encoding, and the registry of answers."""
 
 import inspect
+import math
+from collections.abc import Mapping
+from numbers import Real
 
 import torch
 from torch import nn
@@ -9,6 +12,7 @@ from howfar.encodings.positions import check_positions
 
 ENCODINGS = {}
 _BUILT_IN = frozenset("none sinusoidal learned relative rotary alibi wavelet legendre urpe".split())
+_SHAPE = ("width", "heads", "max_length", "causal")  # what every class is given by whoever builds it
 
 
 class Encoding(nn.Module):
@@ -44,6 +48,10 @@ class Encoding(nn.Module):
     -----
     Positions are an integer or floating tensor of shape ``(length,)``, shared by the batch, or
     ``(batch, length)``. An answer keeps the dtype and device of its ``x``, whatever precision it computes in.
+
+    Memory: with integer positions, no single tensor on the way to a bias or a gate of the library is larger than
+    the float32 logits (heads, queries, keys) that it belongs to, with a batch axis only where positions have one.
+    The sum of several is not bounded by that.
     """
 
     shift_invariant: bool
@@ -51,11 +59,12 @@ class Encoding(nn.Module):
     def __init__(self, width, heads, max_length, causal=False):
         super().__init__()
         for name, value in (("width", width), ("heads", heads), ("max_length", max_length)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a positive integer, got {value!r}")
+            check_count(name, value)
+        if not isinstance(causal, bool):
+            raise ValueError(f"causal must be True or False, got {causal!r}")
         if width % heads:
             raise ValueError(f"heads must divide width, got heads={heads} and width={width}")
-        self.width, self.heads, self.max_length, self.causal = width, heads, max_length, bool(causal)
+        self.width, self.heads, self.max_length, self.causal = width, heads, max_length, causal
         # Fixed tensors (slopes, grids). No buffers: those would lose their precision with the model's dtype.
         self.constants = {}
 
@@ -162,7 +171,7 @@ def make_encoding(name, *, width, heads, max_length, causal=False, **options):
     cls = ENCODINGS[name]
     parameters = inspect.signature(cls).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        allowed = [p for p in parameters if p not in ("width", "heads", "max_length", "causal")]
+        allowed = [p for p in parameters if p not in _SHAPE]
         unknown = [option for option in options if option not in allowed]
         if unknown:
             raise ValueError(
@@ -170,6 +179,44 @@ def make_encoding(name, *, width, heads, max_length, causal=False, **options):
                 f"its options: {', '.join(allowed) or 'none'}"
             )
     return cls(width=width, heads=heads, max_length=max_length, causal=causal, **options)
+
+
+def check_options(name, options):
+    """Raise a ValueError unless the argument called ``name`` maps names of options to values.
+
+    Width, heads, max_length and causal are no options: they come from whatever the encoding is built into, and a
+    second value could only contradict that.
+    """
+    if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
+        raise ValueError(f"{name} must map names of options to values, got {options!r}")
+    given = [key for key in _SHAPE if key in options]
+    if given:
+        raise ValueError(
+            f"{name} must not contain {', '.join(map(repr, given))}: an encoding takes its shape from the model, "
+            f"got {dict(options)!r}"
+        )
+
+
+def check_count(name, value):
+    """Raise a ValueError unless the argument called ``name`` is a positive integer."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+
+
+def check_number(name, value, *, least=None, above=None):
+    """Raise a ValueError unless the argument called ``name`` is finite, at least ``least`` and more than ``above``."""
+    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    good = good and (least is None or value >= least) and (above is None or value > above)
+    if not good:
+        limits = [f"greater than {above}"] * (above is not None) + [f"at least {least}"] * (least is not None)
+        raise ValueError(f"{name} must be a finite number{''.join(', ' + limit for limit in limits)}; got {value!r}")
+
+
+def check_features(x, name, sizes):
+    """Raise a ValueError unless ``x`` is a floating tensor whose last axis is as long as what ``name`` says."""
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or x.shape[-1] != sizes:
+        got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
+        raise ValueError(f"x must be real numbers of shape (..., length, {name}={sizes}), got {got}")
 
 
 def check_choice(name, value, allowed):

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from howfar.encodings.base import Encoding, register
+from howfar.encodings.base import Encoding, check_count, check_number, register
 from howfar.encodings.positions import check_positions, offsets
 
 
@@ -33,11 +33,7 @@ class Alibi(Encoding):
 
     def __init__(self, width, heads, max_length, causal=False, *, slopes=None):
         super().__init__(width, heads, max_length, causal)
-        slopes = alibi_slopes(heads) if slopes is None else [float(m) for m in slopes]
-        if len(slopes) != heads:
-            raise ValueError(f"slopes must be one per head, got {len(slopes)} slopes for {heads} heads")
-        if not all(0 <= m < math.inf for m in slopes):
-            raise ValueError(f"slopes must be finite and not negative, got {slopes}")
+        slopes = alibi_slopes(heads) if slopes is None else _checked_slopes(slopes, heads)
         self.constants["slopes"] = torch.tensor(slopes)
 
     @property
@@ -51,6 +47,18 @@ class Alibi(Encoding):
         check_positions(key_positions, name="key_positions")
         distances = offsets(query_positions, key_positions).abs().float()
         return distances[..., None, :, :] * -self.slopes[:, None, None]
+
+
+def _checked_slopes(slopes, heads):
+    try:
+        slopes = [float(m) for m in slopes]
+    except (TypeError, ValueError):
+        raise ValueError(f"slopes must be numbers, one per head, got {slopes!r}") from None
+    if len(slopes) != heads:
+        raise ValueError(f"slopes must be one per head, got {len(slopes)} slopes for {heads} heads")
+    if not all(0 <= m < math.inf for m in slopes):
+        raise ValueError(f"slopes must be finite and not negative, got {slopes}")
+    return slopes
 
 
 def alibi_slopes(heads):
@@ -68,8 +76,7 @@ def alibi_slopes(heads):
     -------
     list of float
     """
-    if heads < 1:
-        raise ValueError(f"heads must be a positive integer, got {heads!r}")
+    check_count("heads", heads)
     power = 2 ** int(math.log2(heads))
     slopes = [2 ** (-8 * (h + 1) / power) for h in range(power)]
     between = [2 ** (-8 * (h + 1) / (2 * power)) for h in range(0, 2 * power, 2)]
@@ -138,6 +145,8 @@ def t5_buckets(relative, *, buckets=32, max_distance=128, bidirectional=True):
 
 def t5_first_distances(buckets, max_distance, bidirectional):
     """The smallest distance of every bucket (of one direction) but the first."""
+    check_count("buckets", buckets)
+    check_number("max_distance", max_distance, above=0)
     if buckets < 2 or (bidirectional and (buckets < 4 or buckets % 2)):
         raise ValueError(f"buckets must be at least 2, or even and at least 4 if bidirectional; got {buckets!r}")
     per_direction = buckets // 2 if bidirectional else buckets

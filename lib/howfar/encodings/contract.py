@@ -2,7 +2,7 @@
 
 import torch
 
-from howfar.encodings.base import make_encoding
+from howfar.encodings.base import check_options, make_encoding
 
 LENGTH = 8
 MAX_LENGTH = 64
@@ -11,8 +11,9 @@ MAX_LENGTH = 64
 def broken_promises(name, *, width=16, heads=2, seed=0, options=None):
     """Which promises of the interface does a registered encoding break?
 
-    - its answers have the promised shapes and finite values; `embed` and `rotate` keep the dtype of ``x``;
-    - ``bias`` and ``gate`` for positions per row agree, row by row, with those for shared positions;
+    - its answers have the promised shapes, and real and finite values, near position 0 and further out; `embed` and
+      `rotate` keep the dtype of ``x``;
+    - all four answers for positions per row agree, row by row, with those for shared positions;
     - it is shift invariant if and only if it declares so: the embeddings, the logits of turned queries and keys, the
       bias and the gate are compared before and after a shift of all positions;
     - gradients with respect to ``x`` and to its parameters are finite.
@@ -32,13 +33,13 @@ def broken_promises(name, *, width=16, heads=2, seed=0, options=None):
     list of str
         One sentence for each broken promise; empty if it keeps them all.
     """
+    options = {} if options is None else options
+    check_options("options", options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         broken = []
         for causal in (True, False):
-            encoding = make_encoding(
-                name, width=width, heads=heads, max_length=MAX_LENGTH, causal=causal, **(options or {})
-            )
+            encoding = make_encoding(name, width=width, heads=heads, max_length=MAX_LENGTH, causal=causal, **options)
             scatter_parameters(encoding)
             broken += [*_shapes(encoding), *_rows(encoding), *_shift(encoding), *_gradients(encoding)]
     return list(dict.fromkeys(broken))
@@ -84,6 +85,8 @@ def _shapes(encoding):
             allowed = allowed if rows == 1 else [(2, *shape) for shape in allowed]
             if tuple(answer.shape) not in allowed:
                 yield f"{question} must have the shape {allowed[0]} (heads may be 1), got {tuple(answer.shape)}"
+            elif answer.dtype.is_complex or answer.dtype is torch.bool:
+                yield f"{question} must be real numbers, got {answer.dtype}"
             elif not bool(answer.isfinite().all()):
                 yield f"{question} must be finite"
 
@@ -91,6 +94,12 @@ def _shapes(encoding):
 def _rows(encoding):
     p = torch.arange(LENGTH)
     rows = torch.stack([p, p + 3])
+    x, qk = _inputs(encoding)
+    for question, given in (("embed", x), ("rotate", qk)):
+        answer = getattr(encoding, question)(given, rows)
+        alone = torch.cat([getattr(encoding, question)(given[i : i + 1], row) for i, row in enumerate(rows)])
+        if answer.shape == alone.shape and not torch.allclose(answer, alone, atol=1e-6):
+            yield f"{question} with positions per row must agree with {question} of that row's positions alone"
     for question in ("bias", "gate"):
         answer = getattr(encoding, question)(rows, rows)
         if answer is None or answer.ndim != 4:
@@ -107,8 +116,11 @@ def _shift(encoding):
     p = torch.arange(LENGTH)
     before = _seen_by_attention(encoding, x, q, k, p)
     moved = 0.0
-    for shift in (1, 7, 32):
+    for shift in (1, 7, 32, MAX_LENGTH - LENGTH):
         after = _seen_by_attention(encoding, x, q, k, p + shift)
+        if not all(bool(answer.isfinite().all()) for answer in after):  # max() below would drop a NaN
+            yield f"answers must be finite at all positions below max_length, and are not from {shift} on"
+            return
         moved = max([moved, *(float((a - b).detach().abs().max()) for a, b in zip(before, after, strict=True))])
     if encoding.shift_invariant and moved > 1e-5:
         yield f"declares shift_invariant = True, but a shift of all positions moves its answers by {moved:.2g}"
@@ -127,7 +139,7 @@ def _gradients(encoding):
     x, q = (t.requires_grad_() for t in _inputs(encoding))
     answers = _seen_by_attention(encoding, x, q, q, torch.arange(LENGTH))
     parameters = list(encoding.parameters())
-    loss = sum(answer.double().square().sum() for answer in answers)
+    loss = sum(answer.abs().double().square().sum() for answer in answers)
     gradients = torch.autograd.grad(loss, [x, q, *parameters], allow_unused=True)
     if any(g is not None and not bool(g.isfinite().all()) for g in gradients):
         yield "gradients must be finite"

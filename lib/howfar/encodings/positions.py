@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import torch
 
-LARGEST = 2**31 - 1  # offsets are int32: a (queries, keys) table of them then costs no more than float32 logits
+LARGEST = 2**31 - 1  # offsets are int32: a (queries, keys) table of them is no larger than one head's float32 logits
 _TRUSTED = ContextVar("positions are known to be good", default=False)
 
 
@@ -72,11 +72,24 @@ def offsets(query_positions, key_positions):
     Returns
     -------
     tensor (queries, keys) or (batch, queries, keys)
-        int32 if both are integers, float32 otherwise. Differences of integers are exact.
+        int32 if both are integers, float32 otherwise. Differences of integers are exact. Others are taken in
+        float64 (float32 on a device without it) before they are rounded, so that they depend on distances only,
+        however far out the positions lie.
+
+    Raises
+    ------
+    ValueError
+        If both have a batch axis, of different lengths.
     """
+    if query_positions.ndim == key_positions.ndim == 2 and len(query_positions) != len(key_positions):
+        raise ValueError(
+            "query_positions and key_positions must have the same batch, "
+            f"got {tuple(query_positions.shape)} and {tuple(key_positions.shape)}"
+        )
     whole = not (query_positions.is_floating_point() or key_positions.is_floating_point())
-    dtype = torch.int32 if whole else torch.float32
-    return key_positions.to(dtype)[..., None, :] - query_positions.to(dtype)[..., :, None]
+    dtype = torch.int32 if whole else precise_dtype(key_positions.device)
+    relative = key_positions.to(dtype)[..., None, :] - query_positions.to(dtype)[..., :, None]
+    return relative if whole else relative.to(torch.float32)
 
 
 def randomized_positions(length, max_length, *, batch=None, seed=None, device=None):

@@ -2,7 +2,7 @@
 
 import torch
 
-from howfar.encodings.base import Encoding, check_choice, register
+from howfar.encodings.base import Encoding, check_choice, check_count, check_features, check_number, register
 from howfar.encodings.positions import check_positions, precise_dtype
 
 PAIRINGS = ("interleaved", "half")
@@ -32,7 +32,7 @@ class Rotary(Encoding):
         "linear" divides positions by ``factor``; "ntk" multiplies the base by ``factor ** (d / (d - 2))``,
         which divides the lowest frequency by ``factor`` and keeps the highest.
     factor : float
-        At least 1; only with a ``scaling``.
+        More than 1 with a ``scaling``; left at 1 without.
 
     Raises
     ------
@@ -63,13 +63,13 @@ class Rotary(Encoding):
         factor=1.0,
     ):
         super().__init__(width, heads, max_length, causal)
-        if not base > 1:
-            raise ValueError(f"base must be greater than 1, got {base!r}")
+        check_number("base", base, above=1)
         check_choice("scaling", scaling, SCALINGS)
+        check_number("factor", factor, least=1)
         if scaling is None and factor != 1:
             raise ValueError(f"factor={factor!r} needs scaling='linear' or scaling='ntk', got scaling=None")
-        if not factor >= 1:
-            raise ValueError(f"factor must be at least 1, got {factor!r}")
+        if scaling is not None and factor == 1:
+            raise ValueError(f"scaling={scaling!r} needs a factor greater than 1 (1 scales nothing), got {factor!r}")
         check_choice("pairing", pairing, PAIRINGS)
         self.pairing, self.fraction, self.scaling, self.factor = pairing, fraction, scaling, float(factor)
         self.turned = _turned(self.head_width, fraction)
@@ -97,8 +97,18 @@ class Rotary(Encoding):
         Returns
         -------
         tensor, shape and dtype of ``x``
+
+        Raises
+        ------
+        ValueError
+            If ``x`` is not as wide as a head, or shapes disagree.
         """
-        check_positions(positions, length=x.shape[-2], batch=x.shape[0])
+        check_features(x, "head_width", self.head_width)
+        check_positions(positions, length=x.shape[-2], batch=x.shape[0] if x.ndim == 4 else None)
+        if positions.ndim == 2 and x.ndim != 4:
+            raise ValueError(
+                f"x must be (batch, heads, length, head_width) for positions per row, got {tuple(x.shape)}"
+            )
         frequencies = self.frequencies(x.device)
         angles = positions.to(frequencies.dtype)[..., None] * frequencies  # (length, d/2) or (batch, length, d/2)
         if positions.ndim == 2:
@@ -139,6 +149,7 @@ def convert_pairing(x, *, to, heads=1, fraction=1.0, dim=-1):
     tensor, the shape of ``x``
     """
     check_choice("to", to, PAIRINGS)
+    check_count("heads", heads)
     size = x.shape[dim]
     if size % heads:
         raise ValueError(f"heads must divide the {size} features of x along dim={dim}, got heads={heads}")
@@ -151,6 +162,7 @@ def convert_pairing(x, *, to, heads=1, fraction=1.0, dim=-1):
 
 
 def _turned(head_width, fraction):
+    check_number("fraction", fraction)
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must lie in (0, 1], got {fraction!r}")
     turned = round(head_width * fraction)

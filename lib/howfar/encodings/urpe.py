@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from howfar.encodings.base import ENCODINGS, Encoding, check_choice, make_encoding, register
+from howfar.encodings.base import ENCODINGS, Encoding, check_choice, check_options, make_encoding, register
 from howfar.encodings.positions import check_positions, extremes, offsets
 
 
@@ -22,7 +22,7 @@ class Urpe(Encoding):
     inner : str
         The encoding to combine with: any registered one that has no gate of its own.
     inner_options : dict, optional
-        Its options.
+        Its options (not its shape, which is urpe's).
     out_of_range : {"raise", "clamp"}
         What an offset beyond the table gets: a ValueError, or the factor of the last one.
 
@@ -42,8 +42,10 @@ class Urpe(Encoding):
         if inner in ENCODINGS and ENCODINGS[inner].gate is not Encoding.gate:
             raise ValueError(f"inner={inner!r} has a gate of its own, which urpe's would contradict")
         self.out_of_range = out_of_range
+        inner_options = {} if inner_options is None else inner_options
+        check_options("inner_options", inner_options)
         self.inner = make_encoding(
-            inner, width=width, heads=heads, max_length=max_length, causal=causal, **(inner_options or {})
+            inner, width=width, heads=heads, max_length=max_length, causal=causal, **inner_options
         )
         self.shift_invariant = self.inner.shift_invariant
         self.factors = nn.Parameter(torch.ones(2 * max_length - 1, heads))
