@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from howfar import dyck
+from howfar import dyck, search
 from howfar.search import (
     FORMATS,
     Countdown,
@@ -161,3 +161,21 @@ def test_a_search_can_give_up():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: search.NQueens(2.5), "n must be"),
+        (lambda: search.NQueens("a"), "n must be"),
+        (lambda: search.SubsetSum((3, float("nan")), 3), "numbers must be"),
+        (lambda: search.SubsetSum((3, 2), 2.5), "target must be"),
+        (lambda: search.SubsetSum((3, 2), float("nan")), "target must be"),
+        (lambda: search.Sudoku4((1.5,) + (0,) * 15), "cells must be"),
+        (lambda: search.to_dyck([0.5, 1], 2), "tokens must be integers"),
+        (lambda: search.from_dyck([0.9, 2.2], 2), "word must be integers"),
+    ],
+)
+def test_what_is_no_whole_number_is_refused_not_rounded(make, name):
+    with pytest.raises(ValueError, match=name):
+        make()

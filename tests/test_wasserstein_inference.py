@@ -11,6 +11,8 @@ from howfar import dyck
 from howfar.wasserstein import (
     bootstrap,
     bracket,
+    embedding_witness,
+    mean_difference,
     permutation_test,
     plug_in,
     population_stack,
@@ -128,3 +130,17 @@ PHI = csr_matrix(np.eye(5))
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_embeddings_with_nan_are_refused_by_row(dense, value):
+    good = np.eye(6)[[0, 1, 2, 3, 4, 5, 0, 1]]
+    bad = good.copy()
+    bad[5, 2] = value
+    pair = (good, bad) if dense else (csr_matrix(good), csr_matrix(bad))
+    for function in (plug_in, bracket, bootstrap, permutation_test, embedding_witness, mean_difference):
+        with pytest.raises(ValueError, match="phi_b must be finite, row 5"):
+            function(*pair)
+        with pytest.raises(ValueError, match="phi_a must be finite, row 5"):
+            function(*pair[::-1])

@@ -70,6 +70,7 @@ class SubsetSum:
 
     def __post_init__(self):
         object.__setattr__(self, "numbers", _whole_numbers(self.numbers, "numbers"))
+        object.__setattr__(self, "target", _whole(self.target, "target", least=0))
 
     @classmethod
     def random(cls, n=6, largest=20, seed=None):
@@ -114,8 +115,7 @@ class NQueens:
     n: int
 
     def __post_init__(self):
-        if self.n < 1:
-            raise ValueError(f"n must be at least 1, got {self.n}")
+        _whole(self.n, "n")
 
     @property
     def branching(self):
@@ -160,7 +160,7 @@ class Sudoku4:
     branching = 4
 
     def __post_init__(self):
-        cells = tuple(int(c) for c in self.cells)
+        cells = tuple(_whole(c, "cells", least=0) for c in self.cells)
         if len(cells) != 16 or not set(cells) <= set(range(5)):
             raise ValueError(f"cells must be 16 numbers in 0..4, got {self.cells}")
         for cell, value in enumerate(cells):
@@ -286,10 +286,15 @@ class Countdown:
 
 
 def _whole_numbers(numbers, name):
-    out = tuple(int(x) for x in numbers)
-    if out != tuple(numbers) or any(x < 1 for x in out):
-        raise ValueError(f"{name} must be positive integers, got {numbers}")
-    return out
+    return tuple(_whole(x, name) for x in numbers)
+
+
+def _whole(x, name, least=1):
+    """``x`` as an int; ValueError if it isn't a whole number of at least ``least``."""
+    if isinstance(x, bool) or not isinstance(x, (int, np.integer)) or x < least:
+        kind = "positive integers" if least == 1 else f"whole numbers of at least {least}"
+        raise ValueError(f"{name} must be {kind}, got {x!r}")
+    return int(x)
 
 
 # Search --------------------------------------------------------------------------------------------------------------
@@ -467,7 +472,7 @@ def to_dyck(tokens, k, format="typed"):
         If the tokens are no such trace; the message names the index or the move.
     """
     _check_format(format)
-    tokens = [token for token in torch.as_tensor(tokens).tolist() if token != END]
+    tokens = [token for token in _integers(tokens, "tokens").tolist() if token != END]
     outside = [i for i, token in enumerate(tokens) if not 0 <= token < trace_size(k, format)]
     if outside:
         i = outside[0]
@@ -513,7 +518,7 @@ def from_dyck(word, k, format="typed"):
         If ``word`` is no viable prefix.
     """
     _check_format(format)
-    word = torch.as_tensor(word, dtype=torch.long)
+    word = _integers(word, "word")
     check_words(word[None], k, full=False, name="word")
     if format == "typed":
         return word
@@ -524,6 +529,16 @@ def from_dyck(word, k, format="typed"):
         path = [*path, token] if token < k else path[:-1]
         tokens += [k, *path]
     return torch.tensor(tokens, dtype=torch.long)
+
+
+def _integers(tokens, name):
+    """Tokens as a LongTensor (length,); ValueError if they are no whole numbers: nothing is rounded in silence."""
+    out = torch.as_tensor(tokens)
+    if out.numel() == 0:
+        out = out.long()
+    if out.ndim != 1 or out.is_floating_point() or out.is_complex() or out.dtype is torch.bool:
+        raise ValueError(f"{name} must be integers of shape (length,), got {out.dtype} {tuple(out.shape)}")
+    return out.long()
 
 
 def _addresses(tokens, k):

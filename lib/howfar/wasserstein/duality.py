@@ -6,6 +6,7 @@ r"""Kantorovich duality: W_1 is the largest difference of means that a 1-Lipschi
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import issparse
 
 from howfar.wasserstein.checks import masses, reals
 from howfar.wasserstein.exact import solve
@@ -97,7 +98,7 @@ def embedding_witness(phi_a, phi_b, a=None, b=None):
     Raises
     ------
     ValueError
-        If the columns differ in number, or for bad weights.
+        If the columns differ in number, an entry is not finite, or for bad weights.
     """
     return np.sign(mean_difference(phi_a, phi_b, a, b))
 
@@ -108,8 +109,20 @@ def mean_difference(phi_a, phi_b, a=None, b=None):
         raise ValueError(
             f"phi_a {phi_a.shape} and phi_b {phi_b.shape} must have the same columns: embed both samples in one call"
         )
+    check_finite(phi_a, "phi_a")
+    check_finite(phi_b, "phi_b")
     a, b = masses(a, b, phi_a.shape[0], phi_b.shape[0])
     return phi_a.T @ a - phi_b.T @ b
+
+
+def check_finite(phi, name):
+    """Raise a ValueError that names the first row of an embedding, sparse or dense, with a NaN or an infinite entry."""
+    entries = phi.data if issparse(phi) else np.asarray(phi)
+    if np.isfinite(entries).all():
+        return
+    sums = np.asarray(phi.sum(axis=1)).ravel()  # NaN and infinity stay in a sum
+    row = int(np.flatnonzero(~np.isfinite(sums))[0])
+    raise ValueError(f"{name} must be finite, row {row} has a NaN or an infinite entry")
 
 
 def lipschitz_violation(values, distances):

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import norm
 
-from howfar.wasserstein.duality import mean_difference
+from howfar.wasserstein.duality import check_finite, mean_difference
 
 BLOCK_NUMBERS = 2**22  # float64 numbers of resampled means held at a time
 
@@ -70,6 +70,8 @@ def bracket(phi_a, phi_b, level=0.95, seed=None):
     bracket says that the samples do not tell.
     """
     _check_level(level, 0.5)
+    check_finite(phi_a, "phi_a")
+    check_finite(phi_b, "phi_b")
     n, m = phi_a.shape[0], phi_b.shape[0]
     if min(n, m) < 4:
         raise ValueError(f"a bracket needs at least 4 words in each sample, got {n} and {m}")
