@@ -20,9 +20,7 @@ from howfar.progress import progress
 from howfar.transformer import Transformer
 
 SCHEDULES = ("cosine", "constant")
-CHUNK_TOKEN_FEATURES = (
-    64_000  # more than this per step and member set falls out of the cache; measured, see `_chunk`
-)
+CHUNK = 205_000  # features of a batch (tokens times width) that run together at best on a CPU: measured
 
 
 def train(
@@ -116,7 +114,7 @@ def train(
     settings.check(device)
     template, weights = _initialise(config, seeds, device)
     if chunk is None:
-        chunk = _chunk(sample(torch.Generator().manual_seed(seeds[0]))[0], config, device)
+        chunk = _chunk(sample(torch.Generator().manual_seed(seeds[0]))[0], config, len(seeds), device)
     _at_least("chunk", chunk, 1)
 
     losses, norms, diverged = [], [], []
@@ -185,7 +183,7 @@ class Ensemble:
         device = self.weights.device
         batch = [x.to(device) for x in (inputs, positions) if x is not None]
         outputs = []
-        for rows in self.weights.split(_chunk(inputs, self._template.config, device)):
+        for rows in self.weights.split(_chunk(inputs, self._template.config, len(self), device)):
             together = Together(self._template, len(rows))
             outputs.append(together(rows, *(x.expand(len(rows), *x.shape) for x in batch)))
         return torch.cat(outputs)
@@ -392,6 +390,8 @@ class _WithMembers:
 
 class _Linear(_WithMembers, nn.Module):
     def forward(self, x):
+        if self.members == 1:
+            return nn.functional.linear(x, self.weights["weight"][0], self.weights["bias"][0])
         flat = x.reshape(self.members, -1, x.shape[-1])
         y = torch.baddbmm(self.weights["bias"][:, None], flat, self.weights["weight"].mT)
         return y.view(*x.shape[:-1], -1)
@@ -403,6 +403,8 @@ class _LayerNorm(_WithMembers, nn.Module):
         self.shape, self.eps = norm.normalized_shape, norm.eps
 
     def forward(self, x):
+        if self.members == 1:
+            return nn.functional.layer_norm(x, self.shape, self.weights["weight"][0], self.weights["bias"][0], self.eps)
         y = nn.functional.layer_norm(x, self.shape, eps=self.eps).reshape(self.members, -1, x.shape[-1])
         return torch.addcmul(self.weights["bias"][:, None], y, self.weights["weight"][:, None]).view_as(x)
 
@@ -513,11 +515,10 @@ def _check_batch(batch):
     return parts
 
 
-def _chunk(inputs, config, device):
-    """How many members to run together."""
-    if device.type == "cuda":
-        return 1024
-    return max(1, CHUNK_TOKEN_FEATURES // (inputs.shape[:2].numel() * config.width))
+def _chunk(inputs, config, members, device):
+    """How many members to run together: in parts as equal as can be, and on a CPU none that falls out of its cache."""
+    most = 1024 if device.type == "cuda" else max(1, CHUNK // (inputs.shape[:2].numel() * config.width))
+    return math.ceil(members / math.ceil(members / most))
 
 
 def _frames(seeds, lrs, losses, norms, diverged):
