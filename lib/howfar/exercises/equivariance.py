@@ -31,6 +31,9 @@ def _real(answer, *arguments):
     return out
 
 
+FAR = 10**13  # here float64 rounds position times frequency by up to 1e-3; differences of positions stay exact
+
+
 def _rope_cases(rng):
     def case(tokens, pairs, start, step=1):
         q, k = (torch.from_numpy(rng.normal(size=(tokens, 2 * pairs))) for _ in range(2))
@@ -40,7 +43,7 @@ def _rope_cases(rng):
     skew = torch.tensor([[0.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
     ones = torch.tensor([1.0], dtype=torch.float64)
     small = [(plain, plain, torch.tensor([0, 1]), ones), (plain, skew, torch.tensor([4, 6]), ones)]
-    return [*small, case(3, 2, 0), case(4, 3, 7), case(5, 4, 100, 3)]
+    return [*small, case(3, 2, 0), case(4, 3, 7), case(5, 4, 100, 3), case(4, 3, FAR)]
 
 
 ROPE_LOGITS = Exercise(
@@ -67,6 +70,14 @@ ROPE_LOGITS = Exercise(
             "turns the keys only",
             lambda q, k, p, w: _turned_logits(q, k, _phases(p[None, :].expand(len(p), -1), w)),
             "only the keys are turned, by their own position: the result depends on where the sequence starts.",
+        ),
+        Wrong(
+            "turns by absolute positions",
+            lambda q, k, p, w: _turned_logits(
+                q, k, _phases(p.double(), w)[:, None].conj() * _phases(p.double(), w)[None, :]
+            ),
+            "right in exact arithmetic, but each vector is turned by its own position, and far out the angles are "
+            "rounded. Subtract the positions first, then multiply by the frequencies.",
         ),
         Wrong(
             "adds the positions",
