@@ -400,6 +400,32 @@ def recorded(experiment, scale="full"):
     return read(data_path("results", f"{experiment}-{scale}.jsonl"))
 
 
+def describe(records):
+    """Where records come from, in one line: runs, device, seconds, date, versions.
+
+    Parameters
+    ----------
+    records : pandas.DataFrame
+        Of `read`, `recorded` or `sweep`.
+
+    Returns
+    -------
+    str
+    """
+    runs = records.drop_duplicates("key")
+
+    def all_of(field):
+        return " and ".join(sorted({str(value) for value in runs[field] if value is not None}))
+
+    dates = sorted({date[:10] for date in runs["date"]})
+    commits = all_of("commit") or "unknown"
+    return (
+        f"{len(runs)} runs on {all_of('device')}; {runs['seconds'].sum():,.0f} s of computing in all; "
+        f"{' to '.join(dict.fromkeys([dates[0], dates[-1]]))}; howfar {all_of('howfar')} (commit {commits}), "
+        f"torch {all_of('torch')}, Python {all_of('python')}"
+    )
+
+
 def to_frame(runs):
     """Runs as a table with one row for each record; see `read`."""
     rows = []

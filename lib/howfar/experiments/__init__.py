@@ -14,7 +14,9 @@ A module of your own works everywhere that a registered name does: give its dott
 
 import importlib
 
-EXPERIMENTS = {"running_sum": "howfar.experiments.running_sum"}  # name: dotted name of its module
+EXPERIMENTS = {
+    name: f"howfar.experiments.{name}" for name in ("equivariance", "position_codes", "running_sum")
+}  # name: dotted name of its module
 SCALES = ("quick", "full")
 
 

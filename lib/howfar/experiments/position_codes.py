@@ -1,0 +1,117 @@
+"""Position codes beyond the length that they were made for: how long they are, how far apart, whether they repeat.
+
+Source of the claims: Li, arXiv:2506.06398. Nothing is trained: these are properties of the tables of
+`howfar.encodings`, at width 64. How the source defines its wavelet and Legendre codes beyond that length could not be
+read, so all the extensions of the library are run.
+"""
+
+import math
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import torch
+
+from howfar import plotting
+from howfar.encodings import make_encoding
+
+WIDTH = 64
+FAR = 100_000  # how far codes are searched for one that comes back
+BEYOND = (0.25, 1, 2.9)  # distances beyond the last position, in units of the length
+
+VARIANTS = {
+    "sinusoidal": ("sinusoidal", {}),
+    "legendre fixed": ("legendre", {"scaling": "fixed"}),
+    "legendre current": ("legendre", {"scaling": "current"}),
+    **{f"wavelet {way}": ("wavelet", {"extension": way}) for way in ("compact", "zero", "clamp", "periodic")},
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """One table.
+
+    Attributes
+    ----------
+    variant : str
+        Of `VARIANTS`.
+    length : int
+        What it is made for: N.
+    """
+
+    variant: str
+    length: int
+
+
+def grid(scale):
+    """Every variant, made for length 50 (``"quick"``) or for 50, 100, 200 and 400 (``"full"``)."""
+    lengths = (50,) if scale == "quick" else (50, 100, 200, 400)
+    return [Config(variant, length) for variant in VARIANTS for length in lengths]
+
+
+def run(config, device="cpu"):
+    """Measure one table.
+
+    Parameters
+    ----------
+    config : Config
+    device : str
+        Not used: tables are computed on the CPU.
+
+    Returns
+    -------
+    list of dict
+        One: ``norm_met`` and ``norm_new``, the largest norms at positions 0..N-1 and N..4N-1;
+        ``change_25, change_100, change_290``, how far the codes 0.25 N, N and 2.9 N beyond the last one, N - 1, are
+        from it; ``gap_new``, the smallest distance of two neighbours among N..4N-1; ``return_ratio`` (sinusoid only,
+        else None), the smallest distance of the codes 1..100,000 to that of position 0, over the distance of
+        positions 0 and 1.
+
+    Notes
+    -----
+    A code whose scaling depends on the sequence is taken from the sequence that ends at 4N - 1.
+    """
+    encoding, options = VARIANTS[config.variant]
+    n = config.length
+    table = make_encoding(encoding, width=WIDTH, heads=1, max_length=n, **options).table
+    codes = table(torch.arange(4 * n))
+    norms = codes.norm(dim=1)
+    changes = {f"change_{round(100 * x)}": float((codes[n - 1 + round(x * n)] - codes[n - 1]).norm()) for x in BEYOND}
+    return [
+        {
+            "norm_met": float(norms[:n].max()),
+            "norm_new": float(norms[n:].max()),
+            **changes,
+            "gap_new": float(codes[n:].diff(dim=0).norm(dim=1).min()),
+            "return_ratio": _return_ratio(table) if encoding == "sinusoidal" else None,
+        }
+    ]
+
+
+def figure(records):
+    """The norm of each code at positions 0 to 199, made for length 50.
+
+    Parameters
+    ----------
+    records : pandas.DataFrame
+        Says which variants to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    drawing, axis = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+    for index, variant in enumerate(records["variant"].unique()):
+        encoding, options = VARIANTS[variant]
+        codes = make_encoding(encoding, width=WIDTH, heads=1, max_length=50, **options).table(torch.arange(200))
+        axis.plot(codes.norm(dim=1), label=variant, **plotting.style(index) | {"marker": ""})
+    axis.axhline(math.sqrt(WIDTH), color=plotting.BLACK, ls=":", lw=1)
+    axis.axvline(49.5, color=plotting.GREY, lw=1)
+    axis.set(xlabel="position", ylabel="norm of the code")
+    axis.legend(fontsize=8, ncols=2)
+    return drawing
+
+
+def _return_ratio(table):
+    start = table(torch.arange(2))
+    nearest = min(float((table(part) - start[0]).norm(dim=1).min()) for part in torch.arange(1, FAR + 1).split(10_000))
+    return nearest / float((start[1] - start[0]).norm())

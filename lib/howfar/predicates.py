@@ -1,0 +1,285 @@
+"""The predicates of the claims ledger: each decides one claim from the recorded results of one experiment.
+
+A predicate takes a DataFrame of records and returns another with one row for each *setting*, a reading of what the
+claim's source leaves open: ``setting``, ``estimate``, ``low`` and ``high`` (a 95 % interval over the seeds, NaN where
+there is nothing random), ``holds`` (whether the claim does in this setting). Its docstring is the rule that the
+ledger prints. `howfar.claims` makes the verdict: all settings, some, none.
+"""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+
+from howfar.experiments import equivariance, running_sum
+
+PREDICATES = {}
+
+
+def predicate(function):
+    """Register a predicate under its name."""
+    PREDICATES[function.__name__] = function
+    return function
+
+
+def geometric_interval(values, level=0.95):
+    """Geometric mean of positive numbers, one for each seed, with Student's interval of the mean of their logarithms.
+
+    Parameters
+    ----------
+    values : array (seeds,)
+    level : float
+
+    Returns
+    -------
+    mean, low, high : float
+        Without spread (one seed, or all equal) low and high are the mean.
+    """
+    logs = np.log(np.asarray(values, dtype=float))
+    centre, spread = logs.mean(), 0.0
+    if len(logs) > 1:
+        spread = scipy.stats.t.ppf(0.5 + level / 2, len(logs) - 1) * logs.std(ddof=1) / math.sqrt(len(logs))
+    return tuple(float(np.exp(x)) for x in (centre, centre - spread, centre + spread))
+
+
+# --- the running sum ------------------------------------------------------------------------------------------------
+
+WAVELETS = ("wavelet", "wavelet to 200")
+LEGENDRES = ("legendre", "legendre current", "legendre to 200")
+ALIBIS = ("alibi 1/256", "alibi 1/8")
+
+
+@predicate
+def wavelet_is_lowest(records):
+    """At N = 200 the wavelet's error is below that of the sinusoid, ALiBi and Legendre, the interval of its ratio to
+    the best of them below 1.
+    """
+    rows = []
+    for setting, errors in _errors_at(records, 200):
+        for wavelet, alibi, legendre in itertools.product(WAVELETS, ALIBIS, LEGENDRES):
+            rivals = ("sinusoidal", alibi, legendre)
+            best = min(rivals, key=lambda rival: np.log(errors[rival]).mean())
+            rows.append(_below_one(f"{setting}; {wavelet}, {alibi}, {legendre}", errors[wavelet] / errors[best]))
+    return pd.DataFrame(rows)
+
+
+@predicate
+def transforms_beat_sinusoid(records):
+    """At N = 200 the error of the wavelet and Legendre codes is below the sinusoid's, the interval of the ratio below
+    1.
+    """
+    return pd.DataFrame(
+        _below_one(f"{setting}; {code}", errors[code] / errors["sinusoidal"])
+        for setting, errors in _errors_at(records, 200)
+        for code in WAVELETS + LEGENDRES
+    )
+
+
+@predicate
+def alibi_extrapolates(records):
+    """At N = 200 ALiBi's error is below that of the best answer that doesn't read the inputs, the interval of the
+    ratio below 1.
+    """
+    return pd.DataFrame(
+        _below_one(f"{setting}; {alibi}", errors[alibi] / errors["blind"])
+        for setting, errors in _errors_at(records, 200)
+        for alibi in ALIBIS
+    )
+
+
+@predicate
+def learned_does_not_extrapolate(records):
+    """At N = 200 the learned table's error is above that of the best answer that doesn't read the inputs, the interval
+    of the ratio above 1.
+    """
+    rows = []
+    for setting, errors in _errors_at(records, 200):
+        row = _below_one(setting, errors["learned"] / errors["blind"])
+        rows.append({**row, "holds": row["low"] > 1})
+    return pd.DataFrame(rows)
+
+
+@predicate
+def fit_is_no_guarantee(records):
+    """Some encoding beats the best answer that doesn't read the inputs at N = 50, and loses to it at N = 200, both by
+    intervals.
+    """
+    rows = []
+    long = dict(_errors_at(records, 200))
+    for setting, short in _errors_at(records, 50):
+        ratios = {}
+        for variant in running_sum.VARIANTS:
+            fits = geometric_interval(short[variant] / short["blind"])
+            ratio = geometric_interval(long[setting][variant] / long[setting]["blind"])
+            if fits[2] < 1 and ratio[1] > 1:
+                ratios[variant] = ratio
+        worst = max(ratios.values(), default=(math.nan,) * 3)
+        rows.append(_row(setting, *worst, holds=bool(ratios)))
+    return pd.DataFrame(rows)
+
+
+def _errors_at(records, length):
+    """(setting, {variant: errors (seeds,)}) for each setting of the main runs; "blind" is the position mean's error."""
+    main = records[(records["length"] == length) & (records["steps"] == records["steps"].min())]
+    for (causal, inputs, score), group in main.groupby(["causal", "inputs", "score"], sort=False):
+        errors = {v: g.sort_values("seed")["mse"].to_numpy() for v, g in group.groupby("variant")}
+        errors["blind"] = running_sum.baselines(score, inputs, length)["position mean"]
+        yield f"{'causal' if causal else 'bidirectional'}, {inputs}, {score.replace('_', ' ')}", errors
+
+
+# --- shifted positions ----------------------------------------------------------------------------------------------
+
+MOVED = 1e-3  # logits that differ by less have moved by rounding only
+
+
+@predicate
+def absolute_codes_move(records):
+    """A shift by 20 changes some logit of each absolute model by more than 0.001, the interval over the seeds above
+    it.
+    """
+    rows = []
+    for setting, group in _by_model(records.query("shift == 20"), equivariance.ABSOLUTE):
+        interval = geometric_interval(group["change"].clip(lower=1e-12))
+        rows.append(_row(setting, *interval, holds=interval[1] > MOVED))
+    return pd.DataFrame(rows)
+
+
+@predicate
+def relative_codes_stay(records):
+    """No shift up to 200 changes any logit of a relative, rotary or bias model by more than 0.001, on any seed."""
+    return _most(records, "change", lambda largest: largest < MOVED, equivariance.INVARIANT)
+
+
+@predicate
+def absolute_steps_do_not_vanish(records):
+    """One step moves the logits of absolute models by more than 0.1 at widths 24, 48 and 96, and not by less than half
+    as much at 96 as at 24.
+    """
+    rows = []
+    trained_at_zero = records.query("shift == 0 and offsets == 0")
+    for encoding in ("sinusoidal", "learned"):
+        widths = trained_at_zero[trained_at_zero["encoding"] == encoding].groupby("width")["logit_step"]
+        intervals = {width: geometric_interval(steps) for width, steps in widths}
+        smallest = min(intervals.values())
+        halved = intervals[max(intervals)][0] < intervals[min(intervals)][0] / 2
+        rows.append(
+            _row(f"{encoding}, the smallest of three widths", *smallest, holds=smallest[1] > 0.1 and not halved)
+        )
+    return pd.DataFrame(rows)
+
+
+@predicate
+def absolute_risk_grows(records):
+    """The risk of each absolute model is higher at shift 100 than at 0 by more than 0.1 nats, the interval over the
+    seeds above it.
+    """
+    rows = []
+    for setting, group in _by_model(records, equivariance.ABSOLUTE):
+        by_shift = group.pivot(index="seed", columns="shift", values="risk")
+        grown = (by_shift[100] - by_shift[0]).to_numpy()
+        spread = scipy.stats.t.ppf(0.975, len(grown) - 1) * grown.std(ddof=1) / math.sqrt(len(grown))
+        low, high = grown.mean() - spread, grown.mean() + spread
+        rows.append(_row(setting, grown.mean(), low, high, holds=low > 0.1))
+    return pd.DataFrame(rows)
+
+
+@predicate
+def invariant_risk_stays(records):
+    """No shift up to 200 changes the risk of a relative, rotary or bias model by more than 0.001 nats, on any seed."""
+    start = records["seed"].map(str) + records["key"]
+    at_zero = records[records["shift"] == 0].set_index(start[records["shift"] == 0])["risk"]
+    moved = records.assign(moved=(records["risk"] - start.map(at_zero)).abs())
+    return _most(moved, "moved", lambda largest: largest < MOVED, equivariance.INVARIANT)
+
+
+@predicate
+def risk_within_ceiling(records):
+    """At every shift s and on every seed the risk differs from that at 0 by at most s times the loss's largest step."""
+    start = records["seed"].map(str) + records["key"]
+    at_zero = records[records["shift"] == 0].set_index(start[records["shift"] == 0])["risk"]
+    ceiling = records["shift"] * records["loss_step"] + 1e-5  # rounding, where nothing moves
+    share = records.assign(share=(records["risk"] - start.map(at_zero)).abs() / ceiling).query("shift > 0")
+    return _most(share, "share", lambda largest: largest <= 1, equivariance.ABSOLUTE + equivariance.INVARIANT)
+
+
+def _by_model(records, encodings):
+    chosen = records[records["encoding"].isin(encodings) & (records["width"] == 48)]
+    for (encoding, offsets), group in chosen.groupby(["encoding", "offsets"], sort=False):
+        yield encoding + (f", trained at offsets up to {offsets}" if offsets else ", trained at 0"), group
+
+
+def _most(records, column, holds, encodings):
+    rows = []
+    for setting, group in _by_model(records, encodings):
+        largest = float(group[column].max())
+        rows.append(_row(setting, largest, math.nan, math.nan, holds=holds(largest)))
+    return pd.DataFrame(rows)
+
+
+# --- position codes -------------------------------------------------------------------------------------------------
+
+
+@predicate
+def sinusoid_is_bounded(records):
+    """No sinusoidal code is longer than sqrt(width), at positions up to four times the length."""
+    return _codes(records, "sinusoidal", _longest, lambda longest: longest <= 8 + 1e-6)
+
+
+@predicate
+def legendre_is_bounded(records):
+    """No Legendre code is longer than sqrt(width), at positions up to four times the length."""
+    return _codes(records, "legendre", _longest, lambda longest: longest <= 8 + 1e-6)
+
+
+@predicate
+def legendre_saturates(records):
+    """Legendre codes beyond the length are all equal: none differs from the last one of the length."""
+    return _codes(records, "legendre", _farthest, lambda farthest: farthest < 1e-6)
+
+
+@predicate
+def wavelet_difference_decays(records):
+    """The wavelet code 2.9 N beyond the last position is nearer to the last one's than a tenth of the code's norm."""
+    return _codes(records, "wavelet", lambda row: row["change_290"] / row["norm_met"], lambda share: share < 0.1)
+
+
+@predicate
+def wavelet_tells_positions_apart(records):
+    """No two neighbouring wavelet codes between N and 4N are equal."""
+    return _codes(records, "wavelet", lambda row: row["gap_new"], lambda gap: gap > 1e-6)
+
+
+@predicate
+def sinusoid_repeats(records):
+    """Some sinusoidal code at positions 1 to 100,000 is nearer to that of position 0 than half the distance of
+    positions 0 and 1.
+    """
+    return _codes(records, "sinusoidal", lambda row: row["return_ratio"], lambda ratio: ratio < 0.5)
+
+
+def _longest(row):
+    return max(row["norm_met"], row["norm_new"])
+
+
+def _farthest(row):
+    return max(row["change_25"], row["change_100"], row["change_290"])
+
+
+def _codes(records, family, measure, holds):
+    chosen = records[records["variant"].str.startswith(family)]
+    rows = []
+    for _, row in chosen.iterrows():
+        value = float(measure(row))
+        rows.append(_row(f"{row['variant']}, N = {row['length']}", value, math.nan, math.nan, holds=holds(value)))
+    return pd.DataFrame(rows)
+
+
+def _below_one(setting, ratios):
+    interval = geometric_interval(ratios)
+    return _row(setting, *interval, holds=interval[2] < 1)
+
+
+def _row(setting, estimate, low, high, *, holds):
+    return {"setting": setting, "estimate": estimate, "low": low, "high": high, "holds": bool(holds)}
