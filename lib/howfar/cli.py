@@ -1,0 +1,140 @@
+"""The command line: ``howfar list``, ``howfar run NAME``, ``howfar claims``."""
+
+import argparse
+import os
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+
+import torch
+
+from howfar import __version__, claims, experiments, results
+from howfar.engines import ENGINES
+from howfar.experiments import EXPERIMENTS, SCALES
+
+
+def main(arguments=None):
+    """Run a command. Returns the exit status: 0, 1 if some runs failed, 2 if the command cannot be carried out."""
+    options = _parser().parse_args(arguments)
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # for experiments of your own, as `python -m howfar.cli` has it
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: print(f"howfar: warning: {message}", file=sys.stderr)
+        try:
+            return options.command(options)
+        except KeyboardInterrupt:
+            print("howfar: stopped; what had finished is recorded, the same command goes on", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # `howfar claims | head`: the reader has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (ValueError, OSError, RuntimeError) as error:
+            print(f"howfar: error: {error}", file=sys.stderr)
+            return 1 if isinstance(error, results.RunsFailed) else 2
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="howfar",
+        description="Run the experiments of the course How Far? and see what became of its claims.",
+    )
+    parser.add_argument("--version", action="version", version=f"howfar {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("list", help="the experiments, with the size of their grids")
+    command.set_defaults(command=_list)
+
+    command = commands.add_parser(
+        "run",
+        help="run an experiment, or go on with one that was stopped",
+        description="Run an experiment's grid and record the results. Runs that the results file holds already are "
+        "not computed again, so a command that was stopped goes on when it is given again.",
+    )
+    command.set_defaults(command=_run)
+    command.add_argument("name", help=f"{', '.join(EXPERIMENTS)}, or the dotted name of a module of your own")
+    command.add_argument("--scale", choices=SCALES, default="quick", help="size of the grid (default: %(default)s)")
+    command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: %(default)s)")
+    command.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="in-process",
+        help="where the runs are computed: one after the other, in several local processes, or on a Ray cluster "
+        "(default: %(default)s)",
+    )
+    command.add_argument("--workers", type=int, metavar="N", help="processes (local) or CPUs (ray); default: all")
+    command.add_argument("--address", help='ray: the address of a running cluster, or "auto"; default: start one here')
+    command.add_argument("--gpus-per-run", type=float, metavar="X", help="ray: share of a GPU for each run, e.g. 0.25")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="the results file (default: results/NAME-SCALE.jsonl, here)"
+    )
+
+    command = commands.add_parser(
+        "claims",
+        help="the published claims that the course tests, and their verdicts",
+        description="The claims ledger. Verdicts are computed from the recorded results, when you ask.",
+    )
+    command.set_defaults(command=_claims)
+    command.add_argument("id", nargs="?", help="one claim, with its rule, every setting and its provenance")
+    return parser
+
+
+def _list(options):
+    for name in experiments.EXPERIMENTS:
+        sizes = ", ".join(f"{scale} {len(experiments.grid(name, scale))} runs" for scale in experiments.SCALES)
+        print(f"{name:20s} {sizes}\n{'':20s} {_first_sentence(experiments.find(name))}")
+    return 0
+
+
+def _run(options):
+    torch.set_num_threads(1)  # more than one pays only for models far larger than ours
+    out = options.out or Path("results") / f"{options.name}-{options.scale}.jsonl"
+    records = results.sweep(
+        options.name,
+        options.scale,
+        out=out,
+        device=options.device,
+        engine=options.engine,
+        workers=options.workers,
+        address=options.address,
+        gpus_per_run=options.gpus_per_run,
+    )
+    runs = records.drop_duplicates("key")
+    print(f"{len(records)} records of {len(runs)} runs in {out}; {runs['seconds'].sum():.0f} s of computing in all")
+    return 0
+
+
+def _claims(options):
+    ledger = {claim.id: claim for claim in claims.load()}
+    if options.id is None:
+        for claim in ledger.values():
+            print(f"{claims.judge(claim).verdict:15s} {claim.id}\n{_indented(claim.statement)}")
+        return 0
+    if options.id not in ledger:
+        raise ValueError(f"no claim {options.id!r}; there are: {', '.join(ledger)}")
+    _print_claim(ledger[options.id])
+    return 0
+
+
+def _print_claim(claim):
+    finding = claims.judge(claim)
+    print(f"{claim.id}: {finding.verdict}\n{_indented(claim.statement)}")
+    print(f"source      arXiv:{claim.arxiv}, {claim.where} ({claim.kind})\nchapter     {claim.chapter}")
+    if finding.settings is not None:
+        print(f"rule        {claims.rule(claim)}\nevidence    {finding.evidence}")
+        print(f"records     {finding.provenance}\n")
+        print(finding.settings.to_string(index=False, float_format="{:.3g}".format, justify="left"))
+    if claim.note:
+        print(f"\nnote        {claim.note}")
+
+
+def _indented(text):
+    return textwrap.fill(text, width=100, initial_indent=" " * 16, subsequent_indent=" " * 16)
+
+
+def _first_sentence(module):
+    return (module.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""The command line: what it prints, what it writes, what it refuses and how."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from howfar import __version__, claims, cli, experiments, results
+
+EXPERIMENT = '''
+"""An experiment of a reader's own."""
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Config:
+    number: int
+
+def grid(scale):
+    return [Config(n) for n in range(3)]
+
+def run(config, device="cpu"):
+    if config.number == FAILS:
+        raise ArithmeticError("meant to fail")
+    return [{"square": config.number**2}]
+'''
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """The dotted name of an experiment in the folder where the command is given."""
+    package = f"own_{abs(hash(tmp_path))}"
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "fine.py").write_text(EXPERIMENT.replace("FAILS", "None"))
+    (tmp_path / package / "failing.py").write_text(EXPERIMENT.replace("FAILS", "1"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(tmp_path)])
+    return package
+
+
+def command(capsys, *arguments):
+    """Exit status, what was printed, what was complained about."""
+    try:
+        status = cli.main([str(a) for a in arguments])
+    except SystemExit as end:  # argparse
+        status = end.code
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def test_list_names_every_experiment_with_the_size_of_its_grids(capsys):
+    status, out, _ = command(capsys, "list")
+    assert status == 0
+    for name in experiments.EXPERIMENTS:
+        assert f"{name} " in out and f"full {len(experiments.grid(name, 'full'))} runs" in out
+
+
+@pytest.mark.parametrize("words", [("--help",), ("list", "--help"), ("run", "--help"), ("claims", "--help")])
+def test_help_is_there_for_every_command(capsys, words):
+    status, out, _ = command(capsys, *words)
+    assert status == 0 and "usage: howfar" in out and len(out.splitlines()) >= 4
+
+
+def test_help_of_run_explains_every_option(capsys):
+    out = command(capsys, "run", "--help")[1]
+    for option in ("--scale", "--device", "--engine", "--workers", "--address", "--gpus-per-run", "--out"):
+        assert option in out
+    for name in experiments.EXPERIMENTS:
+        assert name in out
+
+
+def test_run_records_and_the_second_time_computes_nothing(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = command(capsys, "run", "position_codes")
+    file = tmp_path / "results" / "position_codes-quick.jsonl"
+    before = file.read_bytes()
+    assert status == 0 and "7 runs" in out and len(results.read_runs(file)) == 7
+    assert command(capsys, "run", "position_codes")[0] == 0
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("engine", ["in-process", "local"])
+def test_run_takes_an_experiment_of_ones_own(capsys, own, engine):
+    out = Path("there", "mine.jsonl")
+    status, _, err = command(capsys, "run", f"{own}.fine", "--engine", engine, "--out", out)
+    assert status == 0, err
+    assert sorted(results.read(out)["square"]) == [0, 1, 4]
+
+
+def test_run_says_which_runs_failed_and_keeps_the_others(capsys, own, tmp_path):
+    out = tmp_path / "some.jsonl"
+    status, _, err = command(capsys, "run", f"{own}.failing", "--out", out)
+    assert status == 1 and "1 of 3 runs failed" in err and "meant to fail" in err
+    assert sorted(results.read(out)["square"]) == [0, 4]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "runing_sum"], ["no experiment 'runing_sum'", "running_sum", "position_codes"]),
+        (["run", "no.such.module"], ["no experiment 'no.such.module'"]),
+        (["run", "howfar.tasks"], ["howfar.tasks is no experiment"]),
+        (["run", "position_codes", "--scale", "huge"], ["huge", "quick", "full"]),
+        (["run", "position_codes", "--engine", "slurm"], ["slurm", "in-process", "local", "ray"]),
+        (["run", "position_codes", "--device", "gpu"], ["device must be cpu, cuda or cuda:N", "'gpu'"]),
+        (["run", "position_codes", "--workers", "0"], ["workers must be at least 1"]),
+        (["run", "position_codes", "--workers", "two"], ["--workers", "two"]),
+        (["run", "position_codes", "--workers", "2"], ["one task at a time", "local"]),
+        (["run", "position_codes", "--address", "auto"], ["belong to the ray engine"]),
+        (["claims", "no-such-claim"], ["no claim 'no-such-claim'", "li-wavelet-lowest"]),
+        (["dance"], ["dance", "list", "run", "claims"]),
+        ([], ["COMMAND"]),
+    ],
+)
+def test_what_is_refused_is_named_and_nothing_is_written(capsys, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = command(capsys, *words)
+    assert status == 2 and "Traceback" not in err
+    for words in said:
+        assert words in err, err
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and p.stat().st_size]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_missing_gpu_is_named(capsys, tmp_path):
+    status, _, err = command(capsys, "run", "position_codes", "--device", "cuda", "--out", tmp_path / "x.jsonl")
+    assert status == 2 and "no GPU that torch can use" in err and "use device 'cpu'" in err
+
+
+def test_a_path_that_cannot_be_written_is_named_before_anything_is_computed(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "execute", lambda *a, **k: pytest.fail("it was computed"))
+    (tmp_path / "file").write_text("mine")
+    for out, reason in ((tmp_path / "file" / "x.jsonl", "cannot write"), (tmp_path, "it is a folder")):
+        status, _, err = command(capsys, "run", "position_codes", "--out", out)
+        assert status == 2 and reason in err and str(out) in err
+    status, _, err = command(capsys, "run", "position_codes", "--out", tmp_path / "file")
+    assert status == 2 and "something other than results" in err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_stopping_a_run_is_no_crash(capsys, tmp_path, monkeypatch):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(results, "sweep", stop)
+    status, _, err = command(capsys, "run", "position_codes", "--out", tmp_path / "x.jsonl")
+    assert status == 130 and "the same command goes on" in err
+
+
+def test_claims_shows_every_claim_with_its_verdict(capsys):
+    status, out, _ = command(capsys, "claims")
+    assert status == 0
+    lines = out.splitlines()
+    for claim in claims.load():
+        assert any(line.startswith(claim.verdict) and line.endswith(claim.id) for line in lines), claim.id
+
+
+def test_one_claim_is_shown_with_its_rule_settings_and_provenance(capsys):
+    status, out, _ = command(capsys, "claims", "li-sinusoid-bounded")
+    assert status == 0
+    for part in ("2506.06398", "No sinusoidal code is longer", "N = 400", "torch"):
+        assert part in out
+    assert "open" in command(capsys, "claims", "chen-src-conjecture")[1]
+
+
+def test_the_installed_command_is_this_one():
+    script = Path(sys.executable).with_name("howfar")
+    for words in ([str(script)], [sys.executable, "-m", "howfar.cli"]):
+        done = subprocess.run([*words, "--version"], capture_output=True, text=True, timeout=120)
+        assert done.stdout.strip() == f"howfar {__version__}", done.stderr
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    quick = "import sys; from howfar import cli; sys.exit(cli.main(['list']))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", quick], stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(writing)
+    assert done.returncode == 0 and not done.stderr
