@@ -11,6 +11,7 @@ import yaml
 
 from howfar import results
 from howfar.environment import data_path
+from howfar.experiments import EXPERIMENTS
 from howfar.predicates import PREDICATES
 
 VERDICTS = ("replicated", "partly", "not replicated", "open")
@@ -123,11 +124,21 @@ def judge(claim, records=None):
     Finding
         "replicated" if the predicate holds in all settings, "not replicated" if in none, "partly" otherwise; "open"
         if the claim has no predicate yet.
+
+    Raises
+    ------
+    ValueError
+        If the records lack something that the predicate compares.
     """
     if claim.predicate is None:
         return Finding("open")
     records = results.recorded(claim.experiment) if records is None else records
-    settings = PREDICATES[claim.predicate](records)
+    try:
+        settings = PREDICATES[claim.predicate](records)
+    except KeyError as error:
+        raise ValueError(
+            f"{claim.predicate} needs the full grid of {claim.experiment}; these records have no {error}"
+        ) from error
     held = int(settings["holds"].sum())
     verdict = "replicated" if held == len(settings) else "partly" if held else "not replicated"
     evidence = f"holds in {held} of {len(settings)} settings; estimates {_span(settings)}"
@@ -162,6 +173,8 @@ def _claim(entry, number):
         raise ValueError(f"{label}: experiment and predicate are given together or not at all")
     if claim.predicate is not None and claim.predicate not in PREDICATES:
         raise ValueError(f"{label}: no predicate {claim.predicate!r}; there are: {', '.join(PREDICATES)}")
+    if claim.experiment is not None and claim.experiment not in EXPERIMENTS:
+        raise ValueError(f"{label}: no experiment {claim.experiment!r}; there are: {', '.join(EXPERIMENTS)}")
     if claim.predicate is None and claim.verdict != "open":
         raise ValueError(f"{label}: a claim without a predicate is open, got {claim.verdict!r}")
     return claim

@@ -226,8 +226,9 @@ class Attention(nn.Module):
     def forward(self, x, encoding, positions, bias=None, gate=None, hides=None):
         """x (batch, length, width) -> the same shape."""
         batch, length, width = x.shape
-        qkv = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (batch, heads, length, head_width)
+        parts = self.qkv(x).chunk(3, dim=-1)  # queries, keys, values, each (batch, length, width)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        # Now each is (batch, heads, length, head_width).
         q, k = encoding.rotate(q, positions), encoding.rotate(k, positions)
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)  # (batch, heads, queries, keys)
         if bias is not None:

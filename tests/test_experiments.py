@@ -1,0 +1,219 @@
+"""The experiments: grids, baselines against simulation, records against what they say they are, figures."""
+
+import dataclasses
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from howfar import experiments, results, tasks
+from howfar.experiments import equivariance, position_codes, running_sum
+from howfar.training import train
+
+NAMES = list(experiments.EXPERIMENTS)
+SCORES = ("sum", "sum_over_n", "mean")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scale", experiments.SCALES)
+def test_grids_hold_each_run_once(name, scale):
+    configs = experiments.grid(name, scale)
+    keys = {results.config_key(name, config) for config in configs}
+    assert 0 < len(keys) == len(configs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_quick_grid_is_the_smaller_one(name):
+    assert len(experiments.grid(name, "quick")) < len(experiments.grid(name, "full"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_recorded_is_the_full_grid(name):
+    recorded = results.recorded(name)
+    expected = {results.config_key(name, config) for config in experiments.grid(name, "full")}
+    assert set(recorded["key"]) == expected
+    assert (recorded["seconds"] > 0).all() and recorded["device"].str.len().min() > 4
+    assert not recorded["commit"].str.contains("+", regex=False).any()  # of code that is in the history
+
+
+# --- the running sum ------------------------------------------------------------------------------------------------
+
+
+def test_full_grid_covers_what_the_source_leaves_unsaid():
+    main = [config for config in running_sum.grid("full") if config.steps == 400]
+    assert all(len(config.seeds) == 10 for config in main)
+    for causal in (True, False):
+        for target in ("sum", "mean"):
+            for inputs in ("uniform", "normal"):
+                there = {c.variant for c in main if (c.causal, c.target, c.inputs) == (causal, target, inputs)}
+                assert there == set(running_sum.VARIANTS)
+    encodings = [encoding for encoding, _, _ in running_sum.VARIANTS.values()]
+    assert {"none", "learned", "sinusoidal", "rotary"} <= set(encodings)
+    assert min(encodings.count(name) for name in ("alibi", "wavelet", "legendre")) >= 2
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("inputs", ["uniform", "normal", "binary"])
+@pytest.mark.parametrize("length", [20, 50, 100, 200])
+def test_baselines_are_what_simulation_says(score, inputs, length):
+    _, sums, _ = tasks.running_sum(5_000, length, mode="sum", inputs=inputs, seed=3)
+    sums, i = sums[..., 0].double().numpy(), np.arange(1, length + 1)
+    mean = {"uniform": 0.5, "normal": 0.0, "binary": 0.5}[inputs]
+    unit = {"sum": 1 / 50 + 0 * i, "sum_over_n": 1 / length + 0 * i, "mean": 1 / i}[score]
+    met = np.arange(1, 51)
+    trained_mean = mean * (1 if score == "mean" else np.mean(met / 50))
+    trained = {"sum": 1 / 50 + 0 * i, "sum_over_n": 1 / 50 + 0 * i, "mean": 1 / i}[score]
+    answers = {
+        "zero": 0 * sums,
+        "constant": 0 * sums + trained_mean,
+        "position mean": 0 * sums + unit * i * mean,
+        "stops at 50": (trained * sums)[:, np.minimum(i, 50) - 1],
+        "unit of training": trained * sums,
+    }
+    exact = running_sum.baselines(score, inputs, length)
+    assert set(exact) == set(answers)
+    for name, answer in answers.items():
+        errors = ((answer - unit * sums) ** 2).mean(1)
+        spread = 5 * errors.std() / math.sqrt(len(errors)) + 1e-12
+        assert abs(errors.mean() - exact[name]) < spread, name
+
+
+def test_the_blind_answer_is_the_best_constant_at_every_position():
+    for score in SCORES:
+        for inputs in ("uniform", "normal", "binary"):
+            errors = running_sum.baselines(score, inputs, 200)
+            assert errors["position mean"] <= min(errors["zero"], errors["constant"]) + 1e-15
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(running_sum, "TEST_SEQUENCES", 6)
+    return running_sum.Config("rotary", True, "sum", "uniform", seeds=(3, 4), steps=4, batch=2)
+
+
+def test_records_are_of_the_models_that_training_alone_makes(small):
+    frame = pd.DataFrame(running_sum.run(small))
+    assert len(frame) == 2 * 3 * 2 and set(frame["score"]) == {"sum", "sum_over_n"}
+
+    def sample(generator):
+        return tasks.running_sum(2, 50, mode="sum_over_n", n=50, seed=generator)[:2]
+
+    alone = train(
+        running_sum.model_config("rotary", True), sample, torch.nn.functional.mse_loss,
+        steps=4, seeds=[4], lr=3e-3, warmup=0,
+    )  # fmt: skip
+    x, sums, _ = tasks.running_sum(6, 200, mode="sum", seed=10_200)
+    for score, unit in (("sum", 50), ("sum_over_n", 200)):
+        (row,) = frame[(frame["score"] == score) & (frame["length"] == 200) & (frame["seed"] == 4)].to_dict("records")
+        expected = float((alone(x)[0] - sums / unit).square().mean())
+        assert row["mse"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_errors_by_position_add_up(small):
+    for record in running_sum.run(small):
+        bins = np.array(record["by_position"])
+        assert len(bins) == record["length"] / running_sum.BIN
+        assert record["mse"] == pytest.approx(bins.mean(), rel=1e-2)
+        assert record["mse_met"] == pytest.approx(bins[:5].mean(), rel=1e-2)
+        if record["length"] == 50:
+            assert record["mse_new"] is None
+        else:
+            assert record["mse_new"] == pytest.approx(bins[5:].mean(), rel=1e-2)
+
+
+def test_at_length_50_a_sum_and_a_sum_over_n_are_one_task(small):
+    frame = pd.DataFrame(running_sum.run(small)).query("length == 50")
+    a, b = (frame[frame["score"] == score]["mse"].to_numpy() for score in ("sum", "sum_over_n"))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_that_adds_perfectly_scores_what_the_baseline_says(monkeypatch):
+    monkeypatch.setattr(running_sum, "TEST_SEQUENCES", 4000)
+    config = running_sum.Config("none", True, "sum", "uniform", seeds=(0,))
+    errors = running_sum._squared_errors(lambda x: x.cumsum(1)[None] / 50, config, 200)
+    assert float(errors["sum"].mean()) < 1e-10
+    exact = running_sum.baselines("sum_over_n", "uniform", 200)["unit of training"]
+    assert float(errors["sum_over_n"].mean()) == pytest.approx(exact, rel=0.02)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match="variant must be one of 'none'"):
+        running_sum.model_config("haar", True)
+    with pytest.raises(ValueError, match="score must be one of 'sum', 'sum_over_n', 'mean'; got 'total'"):
+        running_sum.baselines("total", "uniform", 50)
+    with pytest.raises(ValueError, match="inputs must be one of 'uniform', 'normal', 'binary'; got 'cauchy'"):
+        running_sum.baselines("sum", "cauchy", 50)
+    with pytest.raises(ValueError, match="target must be one of 'sum', 'mean'; got 'sums'"):
+        running_sum.run(running_sum.Config("none", True, "sums", "uniform"))
+
+
+# --- shifted positions, position codes ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["rotary", "sinusoidal", "learned"])
+def test_shifted_positions(monkeypatch, encoding):
+    monkeypatch.setattr(equivariance, "TEST_SEQUENCES", 6)
+    config = equivariance.Config(encoding, seeds=(0, 1), steps=20, width=16)
+    frame = pd.DataFrame(equivariance.run(config))
+    assert len(frame) == 2 * len(equivariance.SHIFTS)
+    assert (frame.query("shift == 0")["change"] == 0).all()
+    moved = frame.query("shift == 20")["change"]
+    assert (moved < 1e-3).all() if encoding == "rotary" else (moved > 1e-2).all()
+    risks = frame.pivot(index="seed", columns="shift", values="risk")
+    step = frame.groupby("seed")["loss_step"].first()
+    for shift in equivariance.SHIFTS[1:]:  # a path of s steps climbs by at most s times the largest
+        assert ((risks[shift] - risks[0]).abs() <= shift * step + 1e-5).all()
+
+
+def test_offsets_in_training_are_offsets(monkeypatch):
+    monkeypatch.setattr(equivariance, "TEST_SEQUENCES", 4)
+    seen = []
+
+    def spy(config, sample, loss, **options):
+        for seed in range(40):
+            seen.append(sample(torch.Generator().manual_seed(seed))[2])
+        return train(config, sample, loss, **options)
+
+    monkeypatch.setattr(equivariance, "train", spy)
+    equivariance.run(equivariance.Config("learned", offsets=200, seeds=(0,), steps=20, width=16))
+    starts = torch.cat(seen)[:, 0]
+    assert starts.min() >= 0 and starts.max() <= 200 and starts.max() > 150
+    assert all((row.diff(dim=1) == 1).all() for row in seen)
+
+
+def test_position_codes_against_tables_looked_at_directly():
+    (record,) = position_codes.run(position_codes.Config("sinusoidal", 50))
+    assert record["norm_met"] == pytest.approx(math.sqrt(32)) and record["norm_new"] == pytest.approx(math.sqrt(32))
+    assert record["gap_new"] == pytest.approx(1.47184805)  # an oracle of research/
+    (record,) = position_codes.run(position_codes.Config("legendre fixed", 50))
+    assert record["norm_met"] == pytest.approx(8.0) and record["change_290"] == 0 and record["return_ratio"] is None
+    (record,) = position_codes.run(position_codes.Config("wavelet zero", 50))
+    assert record["norm_new"] == 0 and record["change_25"] == record["change_290"] > 1
+
+
+# --- figures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_draw_what_is_recorded(name):
+    drawing = experiments.find(name).figure(results.recorded(name))
+    lines = [line for axis in drawing.axes for line in axis.lines]
+    assert len(lines) > 5 and any(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).all() for line in lines)
+    plt.close(drawing)
+
+
+def test_figure_of_the_running_sum_has_a_panel_for_each_score_and_setting():
+    records = results.recorded("running_sum").query("inputs == 'uniform' and steps == 400")
+    drawing = running_sum.figure(records)
+    titles = [axis.get_title(loc="left") or axis.get_title() for axis in drawing.axes]
+    assert titles == [f"{s}, uniform, {c}" for c in ("causal", "bidirectional") for s in ("sum", "sum over n", "mean")]
+    plt.close(drawing)
+
+
+def test_configs_are_frozen():
+    for name in NAMES:
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            experiments.grid(name, "quick")[0].seeds = ()
