@@ -107,7 +107,7 @@ def _local(function, tasks, workers, retries):
                 yield from (Finished(index, error="its worker process died") for index in list(left))
                 return
         finally:
-            executor.shutdown(kill_workers=True)
+            executor.shutdown(kill_workers=bool(left))  # at the end they are idle, and leave by themselves
 
 
 def _end_with(parent):
