@@ -175,10 +175,10 @@ def baselines(score, inputs, length):
     Returns
     -------
     dict of float
-        ``"zero"``: always 0. ``"constant"``: always the mean of the targets of training. ``"position mean"``: the mean
-        of the target at each position, the best that can be said without reading the inputs. ``"stops at 50"``: right
-        up to position 50, then stays at that answer. ``"unit of training"``: the exact sum (or mean) at every position,
-        in the unit of training: 0 but for ``"sum_over_n"``.
+        ``"zero"``: always 0. ``"constant"``: always the mean of the targets of training. ``"position mean"``: the
+        mean of the target at each position, the best that can be said without reading the inputs. ``"stops at 50"``:
+        right up to position 50, in the unit of training, then stays at that answer. ``"unit of training"``: the exact
+        sum (or mean) at every position, in the unit of training: 0 but for ``"sum_over_n"``.
     """
     mean, variance = _moments(inputs)
     i = np.arange(1, length + 1)
