@@ -89,6 +89,19 @@ def test_run_takes_an_experiment_of_ones_own(capsys, own, engine):
     assert sorted(results.read(out)["square"]) == [0, 1, 4]
 
 
+def test_a_file_in_this_folder_is_an_experiment(capsys, own, tmp_path):
+    (tmp_path / f"{own}_flat.py").write_text(EXPERIMENT.replace("FAILS", "None"))
+    status, _, err = command(capsys, "run", f"{own}_flat", "--out", tmp_path / "flat.jsonl")
+    assert status == 0, err
+
+
+@pytest.mark.parametrize("fault", ["import no_such_package", "def grid(:"])
+def test_an_experiment_that_cannot_be_imported_is_named(capsys, own, tmp_path, fault):
+    (tmp_path / own / "broken.py").write_text(fault)
+    status, _, err = command(capsys, "run", f"{own}.broken", "--out", tmp_path / "x.jsonl")
+    assert status == 2 and f"{own}.broken cannot be imported" in err and "Traceback" not in err
+
+
 def test_run_says_which_runs_failed_and_keeps_the_others(capsys, own, tmp_path):
     out = tmp_path / "some.jsonl"
     status, _, err = command(capsys, "run", f"{own}.failing", "--out", out)
@@ -101,6 +114,8 @@ def test_run_says_which_runs_failed_and_keeps_the_others(capsys, own, tmp_path):
     [
         (["run", "runing_sum"], ["no experiment 'runing_sum'", "running_sum", "position_codes"]),
         (["run", "no.such.module"], ["no experiment 'no.such.module'"]),
+        (["run", "../mine.py"], ["no experiment '../mine.py'", "without .py"]),
+        (["run", "json"], ["module json is no experiment"]),
         (["run", "howfar.tasks"], ["howfar.tasks is no experiment"]),
         (["run", "position_codes", "--scale", "huge"], ["huge", "quick", "full"]),
         (["run", "position_codes", "--engine", "slurm"], ["slurm", "in-process", "local", "ray"]),
@@ -108,7 +123,7 @@ def test_run_says_which_runs_failed_and_keeps_the_others(capsys, own, tmp_path):
         (["run", "position_codes", "--workers", "0"], ["workers must be at least 1"]),
         (["run", "position_codes", "--workers", "two"], ["--workers", "two"]),
         (["run", "position_codes", "--workers", "2"], ["one task at a time", "local"]),
-        (["run", "position_codes", "--address", "auto"], ["belong to the ray engine"]),
+        (["run", "position_codes", "--address", "auto"], ["need the ray engine"]),
         (["claims", "no-such-claim"], ["no claim 'no-such-claim'", "li-wavelet-lowest"]),
         (["dance"], ["dance", "list", "run", "claims"]),
         ([], ["COMMAND"]),

@@ -187,9 +187,13 @@ def test_offsets_in_training_are_offsets(monkeypatch):
 def test_position_codes_against_tables_looked_at_directly():
     (record,) = position_codes.run(position_codes.Config("sinusoidal", 50))
     assert record["norm_met"] == pytest.approx(math.sqrt(32)) and record["norm_new"] == pytest.approx(math.sqrt(32))
-    assert record["gap_new"] == pytest.approx(1.47184805)  # an oracle of research/
+    assert record["gap"] == pytest.approx(1.47184805)  # an oracle of research/
     (record,) = position_codes.run(position_codes.Config("legendre fixed", 50))
-    assert record["norm_met"] == pytest.approx(8.0) and record["change_290"] == 0 and record["return_ratio"] is None
+    assert record["norm_met"] == pytest.approx(8.0) and record["change_290"] == record["tail"] == 0
+    (record,) = position_codes.run(position_codes.Config("legendre current", 50))
+    assert record["tail"] > 1 and record["return_ratio"] is None
+    (record,) = position_codes.run(position_codes.Config("wavelet periodic", 50))
+    assert record["gap"] == 0 and record["change_100"] == 0  # t and t + N share a code
     (record,) = position_codes.run(position_codes.Config("wavelet zero", 50))
     assert record["norm_new"] == 0 and record["change_25"] == record["change_290"] > 1
 

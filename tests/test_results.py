@@ -216,9 +216,21 @@ def test_plain_values():
         results.plain({"a": {1}})
 
 
-def test_fields_named_like_provenance_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="must not be named date"):
-        results.append(tmp_path / "r.jsonl", {"config": {}, "records": [{"date": 1}]})
+@pytest.mark.parametrize(
+    ("config", "records", "said"),
+    [
+        ({}, [{"date": 1}], "must not be named date"),
+        ({"key": 1}, [{"x": 1}], "must not be named key"),
+        ({"x": 1}, [{"x": 2}], "must not be named x"),
+        ({}, [], "a list of records, at least one"),
+        ({}, {"x": 1}, "a list of records, at least one"),
+        ({}, [1, 2], "a list of records, at least one"),
+    ],
+)
+def test_records_that_hide_fields_or_are_none_are_refused(tmp_path, config, records, said):
+    with pytest.raises(ValueError, match=said):
+        results.append(tmp_path / "r.jsonl", {"config": config, "records": records})
+    assert not (tmp_path / "r.jsonl").exists()
 
 
 def test_a_device_that_is_not_here(toy):
@@ -226,3 +238,41 @@ def test_a_device_that_is_not_here(toy):
         results.sweep(toy, device="cuda:7")
     with pytest.raises(ValueError, match="device must be cpu, cuda"):
         results.sweep(toy, device="abacus")
+
+
+def test_a_run_with_bad_records_fails_alone_and_is_not_recorded(toy, tmp_path, monkeypatch):
+    module = experiments.find(toy)
+    good = module.run
+    monkeypatch.setattr(module, "run", lambda c, device="cpu": {} if c.number == 3 else good(c))
+    with pytest.raises(results.RunsFailed, match="1 of 24 runs failed"):
+        results.sweep(toy, out=tmp_path / "r.jsonl")
+    assert len(results.read_runs(tmp_path / "r.jsonl")) == 23
+
+
+def test_an_empty_grid_is_refused(toy, monkeypatch):
+    monkeypatch.setattr(experiments.find(toy), "grid", lambda scale: [])
+    with pytest.raises(ValueError, match="grid of .* is empty"):
+        results.sweep(toy)
+
+
+def test_changed_code_of_ones_own_experiment_is_said(toy, tmp_path):
+    out = tmp_path / "r.jsonl"
+    results.sweep(toy, out=out)
+    file = experiments.find(toy).__file__
+    with open(file, "a") as source:
+        source.write("# changed\n")
+    results.source_hash.cache_clear()
+    with pytest.warns(UserWarning, match="24 of the runs .* recorded by another version of the code"):
+        results.sweep(toy, out=out)
+    results.source_hash.cache_clear()
+
+
+@pytest.mark.parametrize("device", ["mps", "meta", "cpu:3"])
+def test_devices_that_are_not_for_us(toy, device):
+    with pytest.raises(ValueError, match="device must be cpu, cuda or cuda:N"):
+        results.sweep(toy, device=device)
+
+
+def test_a_file_that_is_no_regular_one(toy):
+    with pytest.raises(OSError, match="no regular file"):
+        results.sweep(toy, out="/dev/null")

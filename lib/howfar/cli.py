@@ -29,6 +29,9 @@ def main(arguments=None):
         except BrokenPipeError:  # `howfar claims | head`: the reader has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        except (ImportError, SyntaxError) as error:  # in an experiment of the user's own
+            print(f"howfar: error: {options.name} cannot be imported: {error}", file=sys.stderr)
+            return 2
         except (ValueError, OSError, RuntimeError) as error:
             print(f"howfar: error: {error}", file=sys.stderr)
             return 1 if isinstance(error, results.RunsFailed) else 2
@@ -52,7 +55,11 @@ def _parser():
         "not computed again, so a command that was stopped goes on when it is given again.",
     )
     command.set_defaults(command=_run)
-    command.add_argument("name", help=f"{', '.join(EXPERIMENTS)}, or the dotted name of a module of your own")
+    command.add_argument(
+        "name",
+        help=f"{', '.join(EXPERIMENTS)}, or a module of your own, named as you would import it "
+        "(the page 'The library' shows one)",
+    )
     command.add_argument("--scale", choices=SCALES, default="quick", help="size of the grid (default: %(default)s)")
     command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: %(default)s)")
     command.add_argument(

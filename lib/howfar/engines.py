@@ -56,7 +56,12 @@ def run(function, tasks, engine="in-process", *, workers=None, address=None, gpu
     ValueError
         If the engine is unknown, or an option is given that it doesn't have.
     RuntimeError
-        If Ray is asked for but not installed, or its cluster cannot be reached.
+        If Ray is asked for but not installed, its cluster cannot be reached or has no GPU that a run asks for.
+
+    Notes
+    -----
+    A Ray cluster that was started here and whose driver is killed with ``kill -9`` may leave its agents behind; ``ray
+    stop`` ends them.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
@@ -65,7 +70,7 @@ def run(function, tasks, engine="in-process", *, workers=None, address=None, gpu
     if workers is not None and workers > 1 and engine == "in-process":
         raise ValueError(f"the in-process engine runs one task at a time, got workers={workers}; use engine='local'")
     if engine != "ray" and (address is not None or gpus_per_task):
-        raise ValueError(f"address and gpus_per_task belong to the ray engine, got engine={engine!r}")
+        raise ValueError(f"an address and a share of a GPU for each run need the ray engine, got engine={engine!r}")
     if address is not None and workers is not None:
         raise ValueError("a running cluster decides by itself how many workers it has: give address or workers")
     if engine == "in-process":
@@ -127,6 +132,9 @@ def _ray(function, tasks, workers, address, gpus_per_task, retries):
     if started:
         _connect(ray, address, workers)
     try:
+        gpus = ray.cluster_resources().get("GPU", 0)
+        if gpus < gpus_per_task:  # Ray would wait for one without a word
+            raise RuntimeError(f"each run asks for {gpus_per_task:g} of a GPU, and the Ray cluster has {gpus:g} GPUs")
         remote = ray.remote(num_cpus=1, num_gpus=gpus_per_task, max_retries=retries)(_in_worker)
         waiting = {remote.remote(function, index, task): index for index, task in enumerate(tasks)}
         while waiting:

@@ -102,6 +102,16 @@ def learned_does_not_extrapolate(records):
 
 
 @predicate
+def steep_alibi_is_worse(records):
+    """At N = 200 ALiBi's error is larger with the slope 1/8 than with 1/256, the interval of the ratio above 1."""
+    rows = []
+    for setting, errors in _errors_at(records, 200):
+        row = _below_one(setting, errors["alibi 1/8"] / errors["alibi 1/256"])
+        rows.append({**row, "holds": row["low"] > 1})
+    return pd.DataFrame(rows)
+
+
+@predicate
 def fit_is_no_guarantee(records):
     """In some setting some encoding beats the best answer that doesn't read the inputs at N = 50, and loses to it at N
     = 200, both by intervals.
@@ -233,44 +243,49 @@ def legendre_is_bounded(records):
 
 @predicate
 def legendre_saturates(records):
-    """Legendre codes beyond the length are all equal: none differs from the last one of the length."""
-    return _codes(records, "legendre", _farthest, lambda farthest: farthest < 1e-6)
+    """The Legendre codes 50 N and 100 N beyond the last trained position are equal."""
+    return _codes(records, "legendre", lambda row: row["tail"], lambda distance: distance < 1e-6)
 
 
 @predicate
 def wavelet_difference_decays(records):
-    """The wavelet code 2.9 N beyond the last position is nearer to the last one's than a tenth of the code's norm."""
-    return _codes(records, "wavelet", lambda row: row["change_290"] / row["norm_met"], lambda share: share < 0.1)
+    """The wavelet codes 2.9 N and 100 N beyond the last trained position are nearer to its code than a tenth of the
+    code's norm.
+    """
+
+    def share(row):
+        return max(row["change_290"], row["change_10000"]) / row["norm_met"]
+
+    return _codes(records, "wavelet", share, lambda share: share < 0.1)
 
 
 @predicate
 def wavelet_tells_positions_apart(records):
-    """No two neighbouring wavelet codes between N and 4N are equal."""
-    return _codes(records, "wavelet", lambda row: row["gap_new"], lambda gap: gap > 1e-6)
+    """No two wavelet codes of positions 0 to 4N - 1 are equal."""
+    return _codes(records, "wavelet", lambda row: row["gap"], lambda gap: gap > 1e-6)
 
 
 @predicate
 def sinusoid_repeats(records):
-    """Some sinusoidal code at positions 1 to 100,000 is nearer to that of position 0 than half the distance of
-    positions 0 and 1.
+    """Some sinusoidal code at positions 10,000 to 100,000 is nearer to that of position 0 than the code of position 1
+    is.
     """
-    return _codes(records, "sinusoidal", lambda row: row["return_ratio"], lambda ratio: ratio < 0.5)
+    return _codes(records, "sinusoidal", lambda row: row["return_ratio"], lambda ratio: ratio < 1)
 
 
 def _longest(row):
     return max(row["norm_met"], row["norm_new"])
 
 
-def _farthest(row):
-    return max(row["change_25"], row["change_100"], row["change_290"])
-
-
 def _codes(records, family, measure, holds):
-    chosen = records[records["variant"].str.startswith(family)]
+    """One row for each variant of a family: it must hold at every length N; the estimate is the least favourable."""
     rows = []
-    for _, row in chosen.iterrows():
-        value = float(measure(row))
-        rows.append(_row(f"{row['variant']}, N = {row['length']}", value, math.nan, math.nan, holds=holds(value)))
+    for variant, group in records[records["variant"].str.startswith(family)].groupby("variant", sort=False):
+        values = [float(measure(row)) for _, row in group.iterrows()]
+        failing = [value for value in values if not holds(value)]
+        lengths = f"N = {group['length'].min()} to {group['length'].max()}"
+        estimate = max(failing or values)
+        rows.append(_row(f"{variant}, {lengths}", estimate, math.nan, math.nan, holds=not failing))
     return pd.DataFrame(rows)
 
 

@@ -87,7 +87,7 @@ def sweep(
     Parameters
     ----------
     experiment : str
-        A name of `howfar.experiments`, or the dotted name of a module.
+        A name of `howfar.experiments`, or of a module, as one would import it.
     scale : str
         ``"quick"`` or ``"full"``.
     out : path, optional
@@ -115,13 +115,15 @@ def sweep(
         After all the others have finished and are recorded, if a run raised an error.
     """
     configs = {config_key(experiment, config): config for config in experiments.grid(experiment, scale)}
+    if not configs:
+        raise ValueError(f"the {scale} grid of {experiment} is empty: there is nothing to run")
     on_gpu = check_device(device, here=engine != "ray").type == "cuda"
     if gpus_per_run is None:
         gpus_per_run = 1.0 if on_gpu and engine == "ray" else 0.0
     if out is not None:
         check_writable(out)
     done = _first_of_each_key(read_runs(out)) if out is not None and Path(out).exists() else {}
-    _warn_of_other_code([done[key] for key in configs if key in done], out)
+    _warn_of_other_code(experiment, [done[key] for key in configs if key in done], out)
 
     todo = [key for key in configs if key not in done]
     compute = functools.partial(execute, experiment, device=device)
@@ -171,16 +173,33 @@ def execute(experiment, config, device="cpu"):
     start = time.perf_counter()
     records = module.run(config, device=device)
     seconds = time.perf_counter() - start
-    return plain(
+    run = plain(
         {
             "key": config_key(experiment, config),
             "experiment": experiment,
             "config": dataclasses.asdict(config),
             "seconds": round(seconds, 3),
             **provenance(device),
-            "records": list(records),
+            "source": source_hash(experiment),
+            "records": records if isinstance(records, dict) else list(records),
         }
     )
+    check_run(run)
+    return run
+
+
+def check_run(run):
+    """ValueError if a run has no records, or a field of theirs would hide another."""
+    records = run["records"]
+    if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
+        raise ValueError("run(config) must return a list of records, at least one, each a dict")
+    fields = {field for record in records for field in record}
+    clash = ({*run["config"], *fields} & set(PROVENANCE)) | (fields & set(run["config"]))
+    if clash:
+        raise ValueError(
+            f"fields must not be named {', '.join(sorted(clash))}: those of the config, of the records and of the "
+            "provenance become columns of one table"
+        )
 
 
 def config_key(experiment, config):
@@ -213,6 +232,8 @@ def check_device(device, here=True):
         device = torch.device(device)
     except RuntimeError:
         raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}") from None
+    if device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index is not None):
+        raise ValueError(f"device must be cpu, cuda or cuda:N, got {str(device)!r}")
     if here and device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         held = f"{torch.cuda.device_count()} GPUs" if torch.cuda.is_available() else "no GPU that torch can use"
         raise ValueError(f"device {str(device)!r} is not here: this machine has {held}; use device 'cpu'")
@@ -262,12 +283,25 @@ def _versions():
 
 
 @functools.cache
-def source_hash():
-    """A hash of the library's Python source, 12 hexadecimal digits: equal hashes, equal code."""
+def source_hash(experiment=None):
+    """A hash of the library's Python source and, if it lies elsewhere, of an experiment's: equal hashes, equal code.
+
+    Parameters
+    ----------
+    experiment : str, optional
+
+    Returns
+    -------
+    str
+        12 hexadecimal digits.
+    """
     package = Path(howfar.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    own = Path(experiments.find(experiment).__file__) if experiment else package / "__init__.py"
+    if package not in own.parents:
+        digest.update(own.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -286,11 +320,11 @@ def _commit():
     return None
 
 
-def _warn_of_other_code(runs, out):
-    other = sum(run["source"] != source_hash() for run in runs)
+def _warn_of_other_code(experiment, runs, out):
+    other = sum(run["source"] != source_hash(experiment) for run in runs)
     if other:
         warnings.warn(
-            f"{other} of the runs in {out} were recorded by another version of the library and are kept as they are; "
+            f"{other} of the runs in {out} were recorded by another version of the code and are kept as they are; "
             "record into a new file to compute them again",
             stacklevel=3,
         )
@@ -312,7 +346,7 @@ def append(path, run):
     Raises
     ------
     ValueError
-        If ``path`` holds something other than results, or a field of the run takes the name of a provenance field.
+        If ``path`` holds something other than results, or the run has no records or fields that hide others.
     OSError
         If it cannot be written.
 
@@ -321,9 +355,7 @@ def append(path, run):
     Where the operating system has no ``flock`` (Windows, some network file systems) two writers at once are not safe;
     that is said in a warning.
     """
-    clash = {*run["config"], *(field for record in run["records"] for field in record)} & set(PROVENANCE)
-    if clash:
-        raise ValueError(f"config and record fields must not be named {', '.join(sorted(clash))}: provenance is")
+    check_run(run)
     line = MAGIC + json.dumps(plain(run), allow_nan=False).encode()[1:] + b"\n"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -364,7 +396,10 @@ def read_runs(path):
         try:
             run = json.loads(line)
         except ValueError:
-            warnings.warn(f"{path}: line {number} is torn (its writer was killed) and is left out", stacklevel=2)
+            warnings.warn(
+                f"{path}: line {number} is torn (its writer was killed) and is left out; nothing else is lost",
+                stacklevel=2,
+            )
             continue
         if not isinstance(run, dict) or not {"key", "config", "records", *PROVENANCE} <= run.keys():
             raise ValueError(f"{path}: line {number} is no record of a run")
@@ -441,6 +476,8 @@ def check_writable(path):
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"cannot write results to {path}: it is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise OSError(f"cannot write results to {path}: it is no regular file")
     new = not path.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -405,8 +405,8 @@ def _novelty_cases(rng):
 NOVELTY = Exercise(
     name="running_sum/novelty",
     title="Codes that were never met",
-    difficulty=3,
-    minutes=15,
+    difficulty=2,
+    minutes=10,
     reference=novelty,
     cases=_novelty_cases,
     wrong=(

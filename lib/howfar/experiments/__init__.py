@@ -9,7 +9,7 @@ An experiment is a module with three functions:
 ``figure(records)``
     a matplotlib figure of a DataFrame of records.
 
-A module of your own works everywhere that a registered name does: give its dotted name, ``my_package.my_experiment``.
+A module of your own works everywhere that a registered name does: give its name as you would import it.
 """
 
 import importlib
@@ -26,7 +26,7 @@ def find(name):
     Parameters
     ----------
     name : str
-        A registered name (`EXPERIMENTS`), or the dotted name of a module.
+        A registered name (`EXPERIMENTS`), or that of a module, as one would import it.
 
     Returns
     -------
@@ -37,16 +37,19 @@ def find(name):
     ValueError
         If there is no such experiment, or the module has no ``grid`` or ``run``.
     """
-    if name not in EXPERIMENTS and "." not in name:
-        known = ", ".join(EXPERIMENTS) or "none yet"
-        raise ValueError(f"no experiment {name!r}; registered: {known}; or give a module's dotted name")
     path = EXPERIMENTS.get(name, name)
+    unknown = (
+        f"no experiment {name!r}; registered: {', '.join(EXPERIMENTS)}; or name a module as you would import it: "
+        "folder.file, without .py"
+    )
+    if not all(part.isidentifier() for part in path.split(".")):
+        raise ValueError(unknown)
     try:
         module = importlib.import_module(path)
     except ModuleNotFoundError as error:
         if error.name and not path.startswith(error.name):
             raise  # the module is there; something that it imports is not
-        raise ValueError(f"no experiment {name!r}: there is no module of that name") from None
+        raise ValueError(unknown) from None
     missing = [f for f in ("grid", "run") if not callable(getattr(module, f, None))]
     if missing:
         raise ValueError(f"module {path} is no experiment: it has no {' and no '.join(missing)}")

@@ -15,14 +15,17 @@ from howfar import plotting
 from howfar.encodings import make_encoding
 
 WIDTH = 64
-FAR = 100_000  # how far codes are searched for one that comes back
-BEYOND = (0.25, 1, 2.9)  # distances beyond the last position, in units of the length
+FAR = (10_000, 100_000)  # where codes are searched for one that comes back
+BEYOND = (0.25, 1, 2.9, 100)  # distances beyond the last position, in units of the length
 
+# Name: the encoding, its options, and the length that it is made for, in units of the length that is trained on.
 VARIANTS = {
-    "sinusoidal": ("sinusoidal", {}),
-    "legendre fixed": ("legendre", {"scaling": "fixed"}),
-    "legendre current": ("legendre", {"scaling": "current"}),
-    **{f"wavelet {way}": ("wavelet", {"extension": way}) for way in ("compact", "zero", "clamp", "periodic")},
+    "sinusoidal": ("sinusoidal", {}, 1),
+    "legendre fixed": ("legendre", {"scaling": "fixed"}, 1),
+    "legendre current": ("legendre", {"scaling": "current"}, 1),
+    "legendre to 4N": ("legendre", {"scaling": "fixed"}, 4),
+    **{f"wavelet {way}": ("wavelet", {"extension": way}, 1) for way in ("compact", "zero", "clamp", "periodic")},
+    "wavelet to 4N": ("wavelet", {"extension": "compact"}, 4),
 }
 
 
@@ -35,7 +38,7 @@ class Config:
     variant : str
         Of `VARIANTS`.
     length : int
-        What it is made for: N.
+        What is trained on: N.
     """
 
     variant: str
@@ -43,7 +46,7 @@ class Config:
 
 
 def grid(scale):
-    """Every variant, made for length 50 (``"quick"``) or for 50, 100, 200 and 400 (``"full"``)."""
+    """Every variant, trained on length 50 (``"quick"``) or on 50, 100, 200 and 400 (``"full"``)."""
     lengths = (50,) if scale == "quick" else (50, 100, 200, 400)
     return [Config(variant, length) for variant in VARIANTS for length in lengths]
 
@@ -60,31 +63,38 @@ def run(config, device="cpu"):
     Returns
     -------
     list of dict
-        One: ``norm_met`` and ``norm_new``, the largest norms at positions 0..N-1 and N..4N-1;
-        ``change_25, change_100, change_290``, how far the codes 0.25 N, N and 2.9 N beyond the last one, N - 1, are
-        from it; ``gap_new``, the smallest distance of two neighbours among N..4N-1; ``return_ratio`` (sinusoid only,
-        else None), the smallest distance of the codes 1..100,000 to that of position 0, over the distance of
-        positions 0 and 1.
+        One: ``norm_met`` and ``norm_new``, the largest norms at positions 0..N-1 and N..4N-1; ``change_25,
+        change_100, change_290, change_10000``, how far the codes 0.25 N, N, 2.9 N and 100 N beyond position N - 1 are
+        from the code there; ``tail``, how far the codes 50 N and 100 N beyond are apart; ``gap``, the smallest
+        distance of two different positions among 0..4N-1; ``return_ratio`` (sinusoid only, else None), the smallest
+        distance of the codes 10,000..100,000 to that of position 0, over the distance of positions 0 and 1.
 
     Notes
     -----
-    A code whose scaling depends on the sequence is taken from the sequence that ends at 4N - 1.
+    A code whose scaling depends on the sequence is taken from the sequence that ends at 4N - 1, or at 101 N - 1 for
+    ``change_10000`` and ``tail``.
     """
-    encoding, options = VARIANTS[config.variant]
+    encoding, options, stretch = VARIANTS[config.variant]
     n = config.length
-    table = make_encoding(encoding, width=WIDTH, heads=1, max_length=n, **options).table
+    table = make_encoding(encoding, width=WIDTH, heads=1, max_length=stretch * n, **options).table
     codes = table(torch.arange(4 * n))
     norms = codes.norm(dim=1)
-    changes = {f"change_{round(100 * x)}": float((codes[n - 1 + round(x * n)] - codes[n - 1]).norm()) for x in BEYOND}
     return [
         {
             "norm_met": float(norms[:n].max()),
             "norm_new": float(norms[n:].max()),
-            **changes,
-            "gap_new": float(codes[n:].diff(dim=0).norm(dim=1).min()),
+            **{f"change_{round(100 * x)}": _distance(table, n, 0, round(x * n)) for x in BEYOND},
+            "tail": _distance(table, n, 50 * n, 100 * n),
+            "gap": float(torch.nn.functional.pdist(codes).min()),
             "return_ratio": _return_ratio(table) if encoding == "sinusoidal" else None,
         }
     ]
+
+
+def _distance(table, n, near, far):
+    """The distance of the codes ``near`` and ``far`` beyond position n - 1."""
+    codes = table(torch.arange(max(4 * n, n + far)))
+    return float((codes[n - 1 + far] - codes[n - 1 + near]).norm())
 
 
 def figure(records):
@@ -101,8 +111,10 @@ def figure(records):
     """
     drawing, axis = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
     for index, variant in enumerate(records["variant"].unique()):
-        encoding, options = VARIANTS[variant]
-        codes = make_encoding(encoding, width=WIDTH, heads=1, max_length=50, **options).table(torch.arange(200))
+        encoding, options, stretch = VARIANTS[variant]
+        codes = make_encoding(encoding, width=WIDTH, heads=1, max_length=50 * stretch, **options).table(
+            torch.arange(200)
+        )
         axis.plot(codes.norm(dim=1), label=variant, **plotting.style(index) | {"marker": ""})
     axis.axhline(math.sqrt(WIDTH), color=plotting.BLACK, ls=":", lw=1)
     axis.axvline(49.5, color=plotting.GREY, lw=1)
@@ -113,5 +125,6 @@ def figure(records):
 
 def _return_ratio(table):
     start = table(torch.arange(2))
-    nearest = min(float((table(part) - start[0]).norm(dim=1).min()) for part in torch.arange(1, FAR + 1).split(10_000))
+    far = torch.arange(FAR[0], FAR[1] + 1).split(10_000)
+    nearest = min(float((table(part) - start[0]).norm(dim=1).min()) for part in far)
     return nearest / float((start[1] - start[0]).norm())
