@@ -76,7 +76,7 @@ def test_run_records_and_the_second_time_computes_nothing(capsys, tmp_path, monk
     status, out, _ = command(capsys, "run", "position_codes")
     file = tmp_path / "results" / "position_codes-quick.jsonl"
     before = file.read_bytes()
-    assert status == 0 and "7 runs" in out and len(results.read_runs(file)) == 7
+    assert status == 0 and "9 runs" in out and len(results.read_runs(file)) == 9
     assert command(capsys, "run", "position_codes")[0] == 0
     assert file.read_bytes() == before
 
@@ -175,7 +175,7 @@ def test_claims_shows_every_claim_with_its_verdict(capsys):
 def test_one_claim_is_shown_with_its_rule_settings_and_provenance(capsys):
     status, out, _ = command(capsys, "claims", "li-sinusoid-bounded")
     assert status == 0
-    for part in ("2506.06398", "No sinusoidal code is longer", "N = 400", "torch"):
+    for part in ("2506.06398", "No sinusoidal code is longer", "N = 50 to 400", "torch"):
         assert part in out
     assert "open" in command(capsys, "claims", "chen-src-conjecture")[1]
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -81,6 +82,15 @@ def visit(page, address, name):
     page.wait_for_function(READY)
     for explorer in page.locator(".howfar-explorer .howfar-controls").all():
         explorer.wait_for(state="visible")
+
+
+def test_links_within_the_site_lead_somewhere():
+    broken = []
+    for file in map(SITE.joinpath, PAGES):
+        for target in re.findall(r'(?:href|src)="([^"#?<]+)[^"]*"', file.read_text(encoding="utf-8")):
+            if not re.match(r"[a-z]+:|//", target) and not (file.parent / unquote(target)).exists():
+                broken.append(f"{file.relative_to(SITE)}: {target}")
+    assert not broken
 
 
 def test_the_site_has_its_pages():
