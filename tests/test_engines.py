@@ -103,6 +103,8 @@ def test_ray_on_two_nodes_with_a_worker_killed_gives_the_same_records(toy, tmp_p
         cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
         cluster.wait_for_nodes()
         results.sweep(toy, out=tmp_path / "ray.jsonl", engine="ray", address=cluster.address)
+        with pytest.raises(RuntimeError, match=r"asks for 0\.5 of a GPU, and the Ray cluster has 0 GPUs"):
+            results.sweep(toy, engine="ray", address=cluster.address, gpus_per_run=0.5)  # and doesn't wait for ever
     finally:
         cluster.shutdown()
     assert marker.exists()
