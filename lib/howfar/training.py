@@ -371,6 +371,7 @@ class Together(nn.Module):
         self._names, self._shapes = list(parameters), [p.shape for p in parameters.values()]
         self.model = _replace(copy.deepcopy(template), members)
         self._owners = [self._owner(name) for name in self._names]
+        self._folds = list(_norms_and_readers(self.model)) if members > 1 else []
 
     def forward(self, rows, inputs, positions=None):
         """Outputs (members, batch, length, outputs).
@@ -384,6 +385,8 @@ class Together(nn.Module):
         parts = rows.split([shape.numel() for shape in self._shapes], dim=1)
         for (weights, name), part, shape in zip(self._owners, parts, self._shapes, strict=True):
             weights[name] = part.unflatten(1, shape)
+        for norm, linear in self._folds:
+            linear.take_over(norm)
         batch = inputs.shape[1]
         if positions is not None:
             if positions.ndim == 2:
@@ -415,6 +418,13 @@ class _Linear(_WithMembers, nn.Module):
         y = torch.baddbmm(self.weights["bias"][:, None], flat, self.weights["weight"].mT)
         return y.view(*x.shape[:-1], -1)
 
+    def take_over(self, norm):
+        """Fold in the weights of the LayerNorm that this layer reads: W(g * u + b) = (W * g)u + Wb."""
+        scale, shift = norm.weights.pop("weight"), norm.weights.pop("bias")
+        weight = self.weights["weight"]
+        self.weights["bias"] = torch.baddbmm(self.weights["bias"][:, None], shift[:, None], weight.mT)[:, 0]
+        self.weights["weight"] = weight * scale[:, None]
+
 
 class _LayerNorm(_WithMembers, nn.Module):
     def __init__(self, members, norm):
@@ -424,6 +434,8 @@ class _LayerNorm(_WithMembers, nn.Module):
     def forward(self, x):
         if self.members == 1:
             return nn.functional.layer_norm(x, self.shape, self.weights["weight"][0], self.weights["bias"][0], self.eps)
+        if not self.weights:
+            return nn.functional.layer_norm(x, self.shape, eps=self.eps)
         y = nn.functional.layer_norm(x, self.shape, eps=self.eps).reshape(self.members, -1, x.shape[-1])
         return torch.addcmul(self.weights["bias"][:, None], y, self.weights["weight"][:, None]).view_as(x)
 
@@ -487,6 +499,16 @@ class _Encoding(_WithMembers, Encoding):
         if question in ("bias", "gate") and answer.ndim == 4:  # (members, heads, queries, keys)
             answer = answer[:, None].expand(-1, self.batch, -1, -1, -1)
         return answer.flatten(0, 1)
+
+
+def _norms_and_readers(model):
+    """The LayerNorms whose output goes to one linear layer only, each with that layer: saves a pass over all tokens."""
+    if model.config.norm == "pre":
+        for block in model.blocks:
+            yield block.attention_norm, block.attention.qkv
+            if model.config.mlp_ratio:
+                yield block.mlp_norm, block.mlp[0]
+        yield model.norm, model.outputs
 
 
 def _replace(module, members):
