@@ -79,10 +79,9 @@ def test_learning_rates_are_each_members_own():
 def test_a_member_that_diverges_is_reported_and_leaves_the_others_alone():
     config = TransformerConfig(**SHAPE)
     mixed = train(config, sample, mse_loss, steps=12, seeds=[0, 1, 2], lr=[1e-3, 1e30, 1e-3], clip=None)
-    calm = train(config, sample, mse_loss, steps=12, seeds=[0, 2], lr=1e-3, clip=None)
+    calm = train(config, sample, mse_loss, steps=12, seeds=[0, 1, 2], lr=1e-3, clip=None)
     assert mixed.members["diverged_at"].isna().tolist() == [True, False, True]
-    # Adam's first steps enlarge what rounding does to gradients near zero: a tenth of one step of 1e-3 is allowed.
-    torch.testing.assert_close(mixed.weights[[0, 2]], calm.weights, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(mixed.weights[[0, 2]], calm.weights[[0, 2]], rtol=1e-4, atol=1e-6)
     last = int(mixed.members["diverged_at"][1])
     assert mixed.curves.query("member == 1")["step"].max() == last < 11
 

@@ -30,7 +30,10 @@ def main(arguments=None):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except (ImportError, SyntaxError) as error:  # in an experiment of the user's own
-            print(f"howfar: error: {options.name} cannot be imported: {error}", file=sys.stderr)
+            print(
+                f"howfar: error: {getattr(options, 'name', 'an experiment')} cannot be imported: {error}",
+                file=sys.stderr,
+            )
             return 2
         except (ValueError, OSError, RuntimeError) as error:
             print(f"howfar: error: {error}", file=sys.stderr)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from howfar.experiments import equivariance, running_sum
+from howfar.experiments import equivariance, position_codes, running_sum
 
 PREDICATES = {}
 
@@ -94,21 +94,17 @@ def learned_does_not_extrapolate(records):
     """At N = 200 the learned table's error is above that of the best answer that doesn't read the inputs, the interval
     of the ratio above 1.
     """
-    rows = []
-    for setting, errors in _errors_at(records, 200):
-        row = _below_one(setting, errors["learned"] / errors["blind"])
-        rows.append({**row, "holds": row["low"] > 1})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        _above_one(setting, errors["learned"] / errors["blind"]) for setting, errors in _errors_at(records, 200)
+    )
 
 
 @predicate
 def steep_alibi_is_worse(records):
     """At N = 200 ALiBi's error is larger with the slope 1/8 than with 1/256, the interval of the ratio above 1."""
-    rows = []
-    for setting, errors in _errors_at(records, 200):
-        row = _below_one(setting, errors["alibi 1/8"] / errors["alibi 1/256"])
-        rows.append({**row, "holds": row["low"] > 1})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        _above_one(setting, errors["alibi 1/8"] / errors["alibi 1/256"]) for setting, errors in _errors_at(records, 200)
+    )
 
 
 @predicate
@@ -196,24 +192,27 @@ def absolute_risk_grows(records):
 @predicate
 def invariant_risk_stays(records):
     """No shift up to 200 changes the risk of a relative, rotary or bias model by more than 0.001 nats, on any seed."""
-    start = records["seed"].map(str) + records["key"]
-    at_zero = records[records["shift"] == 0].set_index(start[records["shift"] == 0])["risk"]
-    moved = records.assign(moved=(records["risk"] - start.map(at_zero)).abs())
+    moved = records.assign(moved=_risk_change(records))
     return _most(moved, "moved", lambda largest: largest < MOVED, equivariance.INVARIANT)
 
 
 @predicate
 def risk_within_ceiling(records):
     """At every shift s and on every seed the risk differs from that at 0 by at most s times the loss's largest step."""
-    start = records["seed"].map(str) + records["key"]
-    at_zero = records[records["shift"] == 0].set_index(start[records["shift"] == 0])["risk"]
     ceiling = records["shift"] * records["loss_step"] + 1e-5  # rounding, where nothing moves
-    share = records.assign(share=(records["risk"] - start.map(at_zero)).abs() / ceiling).query("shift > 0")
+    share = records.assign(share=_risk_change(records) / ceiling).query("shift > 0")
     return _most(share, "share", lambda largest: largest <= 1, equivariance.ABSOLUTE + equivariance.INVARIANT)
 
 
+def _risk_change(records):
+    """How far each record's risk is from that of the same model and seed at shift 0."""
+    model = records["seed"].map(str) + records["key"]
+    unmoved = records["shift"] == 0
+    return (records["risk"] - model.map(records[unmoved].set_index(model[unmoved])["risk"])).abs()
+
+
 def _by_model(records, encodings):
-    chosen = records[records["encoding"].isin(encodings) & (records["width"] == 48)]
+    chosen = records[records["encoding"].isin(encodings) & (records["width"] == equivariance.Config.width)]
     for (encoding, offsets), group in chosen.groupby(["encoding", "offsets"], sort=False):
         yield encoding + (f", trained at offsets up to {offsets}" if offsets else ", trained at 0"), group
 
@@ -229,16 +228,19 @@ def _most(records, column, holds, encodings):
 # --- position codes -------------------------------------------------------------------------------------------------
 
 
+LONGEST = math.sqrt(position_codes.WIDTH) * (1 + 1e-6)  # up to rounding
+
+
 @predicate
 def sinusoid_is_bounded(records):
     """No sinusoidal code is longer than sqrt(width), at positions up to four times the length."""
-    return _codes(records, "sinusoidal", _longest, lambda longest: longest <= 8 + 1e-6)
+    return _codes(records, "sinusoidal", _longest, lambda longest: longest <= LONGEST)
 
 
 @predicate
 def legendre_is_bounded(records):
     """No Legendre code is longer than sqrt(width), at positions up to four times the length."""
-    return _codes(records, "legendre", _longest, lambda longest: longest <= 8 + 1e-6)
+    return _codes(records, "legendre", _longest, lambda longest: longest <= LONGEST)
 
 
 @predicate
@@ -292,6 +294,11 @@ def _codes(records, family, measure, holds):
 def _below_one(setting, ratios):
     interval = geometric_interval(ratios)
     return _row(setting, *interval, holds=interval[2] < 1)
+
+
+def _above_one(setting, ratios):
+    interval = geometric_interval(ratios)
+    return _row(setting, *interval, holds=interval[1] > 1)
 
 
 def _row(setting, estimate, low, high, *, holds):

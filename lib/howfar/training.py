@@ -204,7 +204,7 @@ def _keep_freed_memory():
     """Let the process keep up to 256 MB that it has freed, where its allocator is glibc's.
 
     By default glibc hands what a training step frees back to the system, and the next step faults it in again, page by
-    page: 10 to 20 % of the time of a small model.
+    page: hundreds of faults a step.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # AttributeError: another C library
