@@ -11,6 +11,7 @@ from howfar import brackets, dyck, encodings, exercises, lipschitz, plotting, se
 from howfar.encodings import ENCODINGS, make_encoding, randomized_positions, register
 from howfar.environment import data_path, is_interactive, setup
 from howfar.exercises import check
+from howfar.tables import table
 from howfar.transformer import Transformer, TransformerConfig, record
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "register",
     "search",
     "setup",
+    "table",
     "tasks",
     "wasserstein",
     "widgets",
