@@ -7,8 +7,6 @@ Each runs from top to bottom in a fresh kernel. A notebook that fails, or writes
 """
 
 import argparse
-import base64
-import io
 import os
 import sys
 import time
@@ -20,7 +18,8 @@ os.environ["JUPYTER_TRANSPORT_ENCRYPTION"] = "disabled"
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from PIL import Image
+
+from howfar.plotting import compact
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -64,8 +63,8 @@ def normalise(notebook):
                 output.execution_count = count
             output.get("metadata", {}).clear()
             data = output.get("data", {})
-            if "image/png" in data:
-                data["image/png"] = shrink(data["image/png"])
+            if "image/svg+xml" in data:
+                data["image/svg+xml"] = compact(data["image/svg+xml"])
                 data.pop("text/plain", None)  # "<Figure size ...>" tells a reader nothing
     return notebook
 
@@ -79,14 +78,6 @@ def merge_streams(outputs):
         else:
             merged.append(output)
     return merged
-
-
-def shrink(png):
-    """A base64 PNG with a palette of 64 colours: a third of the size, and line art looks the same."""
-    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").quantize(64, dither=Image.Dither.NONE)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def main():

@@ -16,7 +16,8 @@ from howfar import exercises
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = sorted(p for p in (ROOT / "chapters").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-MAX_KB, MAX_LINES, MEDIAN_LINES = 300, 25, 8
+MAX_KB, MAX_LINES, MEDIAN_LINES, MAX_COLUMNS, MAX_WORDS = 300, 25, 6, 79, 3000
+PHONE, PIXELS = 350, 11  # the least width of a figure on a page (howfar.css), and of its text there
 
 every = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.relative_to(ROOT / "chapters").as_posix())
 chapters = pytest.mark.parametrize(
@@ -117,6 +118,95 @@ def test_cells_are_short(path):
 
 
 @every
+def test_code_fits_the_page(path):
+    for cell in code_cells(path):
+        if not tagged(cell, "setup"):
+            long = [line for line in cell.source.splitlines() if len(line) > MAX_COLUMNS]
+            assert not long, f"{len(long[0])} columns:\n{long[0]}"
+
+
+@every
+def test_results_are_tables_or_figures(path):
+    """No aligned print and no printed test on the page: `howfar.table`, a figure, or the tag remove-cell."""
+    for cell, output in outputs(path):
+        if output.output_type == "stream" and not tagged(cell, "remove-cell"):
+            aligned = [line for line in output.text.splitlines() if re.search(r"\S {2,}\S", line)]
+            assert len(aligned) < 4, f"a printed table:\n{output.text}"
+            assert not re.search(r":\s+(True|False)\b", output.text), f"a printed test:\n{output.text}"
+
+
+def figures(path):
+    return [(c, o.data["image/svg+xml"]) for c, o in outputs(path) if "image/svg+xml" in o.get("data", {})]
+
+
+@every
+def test_every_figure_is_one_transparent_picture(path):
+    for cell, output in outputs(path):
+        assert not {"image/png", "image/jpeg"} & set(output.get("data", {})), f"not SVG:\n{cell.source}"
+    for cell, svg in figures(path):
+        background = re.search(r'<g id="patch_1">\s*<path [^>]*style="([^"]*)"', svg).group(1)
+        assert "fill: none" in background, f"not transparent:\n{cell.source}"
+        dark = re.findall(r"(?:fill|stroke): #(?:0{6}|1a1a1a|f{6})\b", svg)
+        assert not dark, f"black or white can't be seen on one of the two pages: {dark[0]}\n{cell.source}"
+
+
+@every
+def test_text_of_figures_can_be_read_on_a_phone(path):
+    for cell, svg in figures(path):
+        points = [float(x) for x in re.findall(r"font(?:-size)?: [^;\"]*?([\d.]+)px", svg)]
+        width = float(re.search(r'width="([\d.]+)pt"', svg).group(1)) * 4 / 3
+        if points:
+            # Indices and exponents, which mathtext draws at 0.7, are not measured.
+            smallest = max(min(points), 0.72 * max(points)) * 4 / 3 * min(1.0, PHONE / width)
+            assert smallest >= PIXELS, f"{smallest:.1f} pixels in a figure of {width:.0f}:\n{cell.source}"
+
+
+@every
+def test_every_figure_has_a_caption_and_its_code_is_folded(path):
+    names = []
+    for cell, _ in figures(path):
+        figure = cell.metadata.get("mystnb", {}).get("figure", {})
+        assert len(figure.get("caption", "")) >= 40, f"a caption says what the figure shows:\n{cell.source}"
+        assert re.fullmatch(r"fig-[a-z0-9-]+", figure.get("name", "")), f"no name to refer to:\n{cell.source}"
+        assert tagged(cell, "hide-input") or tagged(cell, "remove-input"), f"plotting code on the page:\n{cell.source}"
+        names.append(figure["name"])
+    assert len(names) == len(set(names))
+
+
+@chapters
+def test_chapter_is_no_longer_than_can_be_read(path):
+    """Words of prose, without exercises, quiz and proofs."""
+    text = re.sub(r"^(:{3,})\{(exercise|prf:proof)\}.*?^\1$", "", markdown(path), flags=re.M | re.S)
+    assert len(text.split()) <= MAX_WORDS
+
+
+@chapters
+def test_chapter_opens_with_a_measured_picture(path):
+    """Among the first cells, before any definition."""
+    cells = [c for c in read(path).cells if not tagged(c, "remove-cell")]
+    first = next(
+        i for i, c in enumerate(cells) if any("image/svg+xml" in o.get("data", {}) for o in c.get("outputs", []))
+    )
+    before = "\n".join(c.source for c in cells[:first] if c.cell_type == "markdown")
+    assert first <= 6 and "{prf:" not in before and len(before.split()) <= 300
+
+
+@chapters
+def test_chapter_links_to_notation_api_and_ledger(path):
+    text = markdown(path)
+    for page in ("notation", "api", "claims"):
+        assert re.search(rf"\]\((?:\.\./)?appendix/{page}", text), f"no link to the page {page}"
+
+
+@chapters
+def test_chapter_has_its_quiz(path):
+    assert 3 <= len(exercises.quiz(path.stem).questions) <= 5
+    (cell,) = [c for c in code_cells(path) if f'quiz("{path.stem}")' in c.source]
+    assert tagged(cell, "remove-input") or tagged(cell, "hide-input")
+    assert "text/html" in cell.outputs[0].data
+
+
+@every
 def test_time_is_stated_at_the_top(path):
     opening = "\n".join(c.source for c in read(path).cells[:2] if c.cell_type == "markdown")
     assert re.search(r"[Aa]bout \d+ s on a laptop CPU", opening)
@@ -128,7 +218,9 @@ def test_something_is_compared_by_nbval(path):
     assert checked
     for cell in checked:
         assert cell.outputs, f"nothing to compare:\n{cell.source}"
-        assert all(o.output_type == "stream" for o in cell.outputs), f"print what is compared:\n{cell.source}"
+        # nbval doesn't compare pictures: a table or printed numbers stand beside each.
+        kinds = [o.output_type == "stream" or "text/plain" in o.get("data", {}) for o in cell.outputs]
+        assert all(kinds), f"print what is compared, or show a table:\n{cell.source}"
 
 
 @every

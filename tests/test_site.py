@@ -110,6 +110,21 @@ def test_page_is_clean_and_stays_here(page, address, name):
     assert page.faults == []
 
 
+PROSE = """() => {
+  const page = document.querySelector("article.bd-article").cloneNode(true);
+  page.querySelectorAll("pre, code, mjx-container, .howfar-controls, script, style").forEach(e => e.remove());
+  return page.textContent;
+}"""
+
+
+@pytest.mark.parametrize("name", [p for p in PAGES if p.startswith("chapters/") or p == "intro.html"])
+def test_no_formula_is_left_raw(page, address, name):
+    """A formula that Markdown took apart shows its dollars or commands as text; MathJax reports no error."""
+    visit(page, address, name)
+    raw = re.findall(r".{0,40}(?:\$|\\[a-zA-Z]{2,}).{0,40}", page.evaluate(PROSE))
+    assert not raw, f"raw TeX: {raw[0]!r}"
+
+
 @pytest.mark.parametrize("name", [p for p in PAGES if p.startswith("chapters/")])
 def test_explorers_move_by_keyboard(page, address, name):
     visit(page, address, name)

@@ -3,16 +3,14 @@
 import base64
 import hashlib
 import html
-import io
 import itertools
 import json
-import re
 import zlib
 
 import matplotlib.pyplot as plt
 
 from howfar.environment import is_interactive
-from howfar.plotting import STYLE
+from howfar.plotting import svg
 
 MAX_BYTES = 100_000
 MAX_FRAMES = 200
@@ -56,7 +54,7 @@ def explorer(draw, *, alt, **values):
     combinations = [dict(zip(values, c, strict=True)) for c in itertools.product(*values.values())]
     if len(combinations) > MAX_FRAMES:
         raise ValueError(f"explorer draws every combination: {len(combinations)} frames, at most {MAX_FRAMES} allowed")
-    frames = [_svg(draw(**c)) for c in combinations]
+    frames = [svg(draw(**c)) for c in combinations]
     texts = [alt(**c) if callable(alt) else alt for c in combinations]
     page = _page(values, starts, combinations, frames, texts)
     if len(page) > MAX_BYTES:
@@ -115,22 +113,8 @@ def _live_control(name, choices, start):
     return ipywidgets.FloatSlider(start, min=min(choices), max=max(choices), step=span / 100, description=_label(name))
 
 
-def _svg(figure):
-    """The figure as SVG text with reproducible ids; closes it."""
-    if not hasattr(figure, "savefig"):
-        raise TypeError(f"draw must return a matplotlib figure, got {type(figure).__name__}")
-    buffer = io.StringIO()
-    with plt.rc_context(STYLE | {"svg.hashsalt": "howfar"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
-    text = buffer.getvalue()
-    # A hundredth of a point is enough for a coordinate. Numbers below 1 may be scales: they stay as they are.
-    text = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", text[text.index("<svg") :])
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
-
-
-def _data_uri(svg):
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+def _data_uri(text):
+    return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
 
 
 def _label(name):
@@ -150,7 +134,7 @@ def _page(values, starts, combinations, frames, texts):
     script = _SCRIPT % {"key": key, "sizes": json.dumps(sizes), "packed": packed}
     return (
         f'<div id="{key}" class="howfar-explorer" role="group" aria-label="Interactive figure" '
-        'style="background:#fff;color:#1a1a1a;color-scheme:light;max-width:680px;padding:.4rem;border-radius:.25rem">'
+        'style="max-width:560px">'
         f'<img src="{_data_uri(frames[first])}" alt="{html.escape(texts[first], quote=True)}" '
         'style="width:100%;height:auto;display:block;filter:none">'
         f'<div class="howfar-controls" hidden style="font:.9rem sans-serif">{controls}</div>'

@@ -135,7 +135,7 @@ def figure(records):
             look = plotting.style(index)
             axis.plot(here.mean().index, here.mean(), label=name, **look)
             axis.fill_between(here.min().index, here.min(), here.max(), color=look["color"], alpha=0.15, lw=0)
-        axis.axhline(1 / VOCABULARY, color=plotting.BLACK, ls=":", lw=1)
+        axis.axhline(1 / VOCABULARY, color=plotting.INK, ls=":", lw=1)
         axis.set(xlabel="shift", ylim=(0, 1.05))
         axis.legend(fontsize=8)
     axes[0].set_ylabel("accuracy")

@@ -116,7 +116,7 @@ def figure(records):
             torch.arange(200)
         )
         axis.plot(codes.norm(dim=1), label=variant, **plotting.style(index) | {"marker": ""})
-    axis.axhline(math.sqrt(WIDTH), color=plotting.BLACK, ls=":", lw=1)
+    axis.axhline(math.sqrt(WIDTH), color=plotting.INK, ls=":", lw=1)
     axis.axvline(49.5, color=plotting.GREY, lw=1)
     axis.set(xlabel="position", ylabel="norm of the code")
     axis.legend(fontsize=8, ncols=2)
