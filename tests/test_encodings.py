@@ -852,3 +852,19 @@ class IdleParameter(Encoding):
 def test_broken_promises_are_named(cls, says, monkeypatch):
     monkeypatch.setitem(ENCODINGS, "broken", cls)
     assert any(says in sentence for sentence in broken_promises("broken"))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("sinusoidal", {}), ("legendre", {}), ("wavelet", {"extension": "clamp"})]
+)
+def test_a_fixed_code_can_be_given_a_norm(name, options):
+    shape = {"width": 16, "heads": 1, "max_length": 50}
+    plain = make_encoding(name, **shape, **options)
+    loud = make_encoding(name, **shape, **options, norm=3.0)
+    positions = torch.arange(50)
+    assert loud.table(positions).norm(dim=-1).square().mean().sqrt() == pytest.approx(3.0)
+    far = torch.arange(40, 120)
+    ratio = loud.amplitude / plain.amplitude
+    assert torch.allclose(loud.table(far), ratio * plain.table(far), atol=1e-12)
+    with pytest.raises(ValueError, match="norm must be a finite number, greater than 0; got 0"):
+        make_encoding(name, **shape, norm=0)

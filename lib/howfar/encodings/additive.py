@@ -8,6 +8,7 @@ import pywt
 import torch
 from torch import nn
 
+from howfar import checks
 from howfar.encodings.base import Encoding, check_choice, check_features, check_number, register
 from howfar.encodings.positions import check_positions, precise_dtype
 
@@ -19,6 +20,17 @@ class Additive(Encoding):
     """Adds ``table(positions)`` to the embeddings. A subclass says what the table is."""
 
     shift_invariant = False
+    amplitude = 1.0  # what a fixed code is multiplied by; see `set_norm`
+
+    def set_norm(self, norm):
+        """Scale a fixed code so that the root mean square of its norms over positions 0..max_length-1 is ``norm``.
+
+        Codes differ in how loudly they speak to the model as much as in what they say: two of them are compared at
+        equal norms, or along a range of norms. None leaves the code as its definition has it.
+        """
+        if norm is not None:
+            norms = self.table(torch.arange(self.max_length)).norm(dim=-1)
+            self.amplitude = checks.number("norm", norm, above=0) / float(norms.square().mean().sqrt())
 
     def table(self, positions):
         """The code of each position, for pictures and for `embed`.
@@ -58,25 +70,28 @@ class Sinusoidal(Additive):
         See `Encoding`. The width must be even.
     base : float
         B, greater than 1.
+    norm : float, optional
+        Scale the codes to this norm; see `Additive.set_norm`.
 
     Notes
     -----
     Vaswani et al., "Attention Is All You Need", arXiv:1706.03762.
     """
 
-    def __init__(self, width, heads, max_length, causal=False, *, base=10000.0):
+    def __init__(self, width, heads, max_length, causal=False, *, base=10000.0, norm=None):
         super().__init__(width, heads, max_length, causal)
         if width % 2:
             raise ValueError(f"sinusoidal pairs a sine with a cosine: width must be even, got {width}")
         check_number("base", base, above=1)
         self.base = float(base)
+        self.set_norm(norm)
 
     def table(self, positions):
         self.check(positions)
         dtype = precise_dtype(positions.device)
         steps = torch.arange(0, self.width, 2, device=positions.device, dtype=dtype)
         angles = positions.to(dtype)[..., None] * self.base ** (-steps / self.width)
-        return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
+        return self.amplitude * torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
 
 
 @register("learned")
@@ -129,6 +144,8 @@ class Legendre(Additive):
         then depends on how much follows it. **In a causal model this leaks the future**: append text, and the
         outputs of earlier tokens change. It is accepted with ``causal=True`` all the same, as the reading of the
         literature that one has to be able to try.
+    norm : float, optional
+        Scale the codes to this norm; see `Additive.set_norm`.
 
     Notes
     -----
@@ -138,11 +155,12 @@ class Legendre(Additive):
     its coefficients are positive and sum to one.
     """
 
-    def __init__(self, width, heads, max_length, causal=False, *, scaling="fixed"):
+    def __init__(self, width, heads, max_length, causal=False, *, scaling="fixed", norm=None):
         super().__init__(width, heads, max_length, causal)
         check_choice("scaling", scaling, ("fixed", "current"))
         self.scaling = scaling
         self.constants["series"] = torch.from_numpy(_legendre_series(width))
+        self.set_norm(norm)
 
     def table(self, positions):
         self.check(positions)
@@ -151,7 +169,7 @@ class Legendre(Additive):
         last = t.amax(-1, keepdim=True).clamp(min=1) if self.scaling == "current" else max(self.max_length - 1, 1)
         x = (2 * t / last - 1).clamp(-1, 1)
         multiples = torch.arange(self.width, device=t.device, dtype=dtype)
-        return (x.arccos()[..., None] * multiples).cos() @ self.constants["series"].to(dtype)
+        return self.amplitude * (x.arccos()[..., None] * multiples).cos() @ self.constants["series"].to(dtype)
 
 
 def _legendre_series(width):
@@ -183,6 +201,8 @@ class Wavelet(Additive):
         and from (taps - 1) N on all is zero. "zero": zero at once. "clamp": the code of position N - 1.
         "periodic": the functions are wrapped around [0, 1) (which alters them near its left end too), so that
         t and t + N share a code.
+    norm : float, optional
+        Scale the codes to this norm; see `Additive.set_norm`.
 
     Notes
     -----
@@ -192,7 +212,7 @@ class Wavelet(Additive):
     constant between.
     """
 
-    def __init__(self, width, heads, max_length, causal=False, *, taps=4, extension="compact"):
+    def __init__(self, width, heads, max_length, causal=False, *, taps=4, extension="compact", norm=None):
         super().__init__(width, heads, max_length, causal)
         check_choice("extension", extension, ("compact", "zero", "clamp", "periodic"))
         _check_taps(taps)
@@ -204,6 +224,7 @@ class Wavelet(Additive):
         level = np.floor(np.log2(column)).astype(int)
         self.constants["scale"] = torch.from_numpy(2.0**level)
         self.constants["translate"] = torch.from_numpy((column - 2**level).astype(float))
+        self.set_norm(norm)
 
     def table(self, positions):
         self.check(positions)
@@ -214,7 +235,7 @@ class Wavelet(Additive):
         elif self.extension == "clamp":
             t = t.clamp(max=n - 1)
         wraps = range(self.taps if self.extension == "periodic" else 1)
-        code = sum(self._code(t + wrap * n) for wrap in wraps)
+        code = self.amplitude * sum(self._code(t + wrap * n) for wrap in wraps)
         return code * (t < n)[..., None] if self.extension == "zero" else code
 
     def _code(self, t):

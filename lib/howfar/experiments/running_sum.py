@@ -2,7 +2,8 @@
 
 Source: Li, "Theoretical Analysis of Positional Encodings in Transformer Models", arXiv:2506.06398: a 2-layer encoder of
 width 64 with one head. What we could not read there is an axis here: causal or not, the target's unit, the inputs' law,
-ALiBi's slope, how wavelets and Legendre polynomials go on beyond length 50.
+ALiBi's slope, how wavelets and Legendre polynomials go on beyond length 50, how many taps a wavelet has, and how loud
+a code is.
 """
 
 from dataclasses import dataclass
@@ -35,6 +36,19 @@ VARIANTS = {
     "legendre": ("legendre", {"scaling": "fixed"}, TRAINED),  # beyond 50: the code of the last position
     "legendre current": ("legendre", {"scaling": "current"}, TRAINED),
     "legendre to 200": ("legendre", {"scaling": "fixed"}, LENGTHS[-1]),
+    "wavelet clamp": ("wavelet", {"extension": "clamp"}, TRAINED),
+    "wavelet zero": ("wavelet", {"extension": "zero"}, TRAINED),
+    "wavelet periodic": ("wavelet", {"extension": "periodic"}, TRAINED),
+    "wavelet 8 taps": ("wavelet", {"extension": "compact", "taps": 8}, TRAINED),
+    "wavelet 8 taps clamp": ("wavelet", {"extension": "clamp", "taps": 8}, TRAINED),
+}
+ADDED = tuple(VARIANTS)[11:]  # recorded later than the others, with five seeds
+# Codes at matched norms. As they are defined, at width 64: sinusoid and Legendre about 5.7 and 8, wavelet 2.2.
+NORMS = (0.5, 2.0, 8.0)
+NORMED = {
+    f"{code}, norm {norm:g}": (VARIANTS[code][0], VARIANTS[code][1] | {"norm": norm}, TRAINED)
+    for code in ("sinusoidal", "wavelet", "wavelet clamp", "legendre")
+    for norm in NORMS
 }
 # What a model is trained on, and the scores that it then gets. At length 50 a sum in units of 50 and a sum over N are
 # one task; they part ways at other lengths.
@@ -49,7 +63,7 @@ class Config:
     Attributes
     ----------
     variant : str
-        Of `VARIANTS`.
+        Of `VARIANTS` or `NORMED`.
     causal : bool
     target : {"sum", "mean"}
         The sum so far divided by 50, or by the number of inputs so far.
@@ -75,6 +89,7 @@ def grid(scale):
     ``"quick"``: six variants, causal, uniform inputs, both targets, two seeds, 120 steps. ``"full"``: all variants,
     causal or not, both targets, two laws of the inputs, ten seeds; a third law (binary) for causal models; and, to see
     whether longer training changes the picture, five times the steps with three seeds in the causal, uniform settings.
+    Further wavelets (`ADDED`) in all settings, and codes of three norms (`NORMED`) for uniform inputs: five seeds each.
     """
     if scale == "quick":
         variants = ("none", "sinusoidal", "rotary", "alibi 1/8", "wavelet", "legendre")
@@ -84,18 +99,20 @@ def grid(scale):
             for variant in variants
         ]
     settings = [(causal, inputs) for causal in (True, False) for inputs in ("uniform", "normal")] + [(True, "binary")]
+    first = [variant for variant in VARIANTS if variant not in ADDED]
     configs = [
-        Config(variant, causal, target, inputs)
-        for causal, inputs in settings
-        for target in SCORES
-        for variant in VARIANTS
+        Config(variant, causal, target, inputs) for causal, inputs in settings for target in SCORES for variant in first
     ]
     longer = [
-        Config(variant, True, target, "uniform", seeds=(0, 1, 2), steps=2000)
-        for target in SCORES
-        for variant in VARIANTS
+        Config(variant, True, target, "uniform", seeds=(0, 1, 2), steps=2000) for target in SCORES for variant in first
     ]
-    return configs + longer
+    added = [
+        Config(variant, causal, target, inputs, seeds=tuple(range(5)))
+        for causal, inputs in settings
+        for target in SCORES
+        for variant in (*ADDED, *(NORMED if inputs == "uniform" else ()))
+    ]
+    return configs + longer + added
 
 
 def run(config, device="cpu"):
@@ -144,10 +161,11 @@ def run(config, device="cpu"):
 
 
 def model_config(variant, causal):
-    """The model of the source, with one of our `VARIANTS` of its encoding: a `TransformerConfig`."""
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {', '.join(map(repr, VARIANTS))}; got {variant!r}")
-    encoding, options, made_for = VARIANTS[variant]
+    """The model of the source, with one of our `VARIANTS` or `NORMED` of its encoding: a `TransformerConfig`."""
+    variants = VARIANTS | NORMED
+    if variant not in variants:
+        raise ValueError(f"variant must be one of {', '.join(map(repr, variants))}; got {variant!r}")
+    encoding, options, made_for = variants[variant]
     return TransformerConfig(
         depth=2,
         width=64,
