@@ -1,6 +1,7 @@
 """The engine behind the exercises: fair to right answers, exact with integers, and clear about wrong ones."""
 
 import dataclasses
+import importlib
 from collections import Counter, OrderedDict, defaultdict
 from fractions import Fraction
 
@@ -362,3 +363,38 @@ def test_broken_cases_and_references_are_refused():
         examine(exercise_of(lambda x: x.pop(), ([1],)), square)
     with pytest.raises(ValueError, match="at least one seed"):
         examine(SQUARE, square, ())
+
+
+# --- an exercise and a quiz from outside the package ------------------------------------------------------------
+
+TEACHERS_FILE = """
+import numpy as np
+from howfar.exercises import Exercise, Wrong, register
+
+
+def total_variation(p, q):
+    return np.abs(p - q).sum() / 2
+
+
+register(Exercise(
+    name="seminar/tv", title="Total variation", difficulty=1, minutes=5, reference=total_variation,
+    cases=lambda rng: [(rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n))) for n in (2, 5)],
+    wrong=(Wrong("no half", lambda p, q: np.abs(p - q).sum(), "every mass is counted twice."),),
+))
+"""
+
+
+def test_a_teachers_own_file_registers_exercises(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(exercises, "EXERCISES", dict(exercises.EXERCISES))
+    (tmp_path / "seminar_exercises.py").write_text(TEACHERS_FILE)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("seminar_exercises")
+    mine = exercises.find("seminar/tv")
+    assert exercises.check("seminar/tv", lambda p, q: np.maximum(p - q, 0).sum()).passed
+    assert exercises.check("seminar/tv", lambda p, q: np.abs(p - q).sum()).mistake == "no half"
+    assert [row["holds"] for row in exercises.matrix([mine])] == [True, True]
+    assert exercises.register(mine) is mine  # a cell that is run again
+    with pytest.raises(ValueError, match="an exercise of the course"):
+        exercises.register(dataclasses.replace(mine, name="line/sorting"))
+    with pytest.raises(ValueError, match=r"must be a howfar\.exercises\.Exercise"):
+        exercises.register(TEACHERS_FILE)
