@@ -97,7 +97,8 @@ def _sines(angles):
 
 def _sinusoid_cases(rng):
     small = [(0, 2, 10.0), (1, 4, 100.0), (3, 4, 10000.0)]
-    return small + [(int(rng.integers(1, 100)), width, 10000.0) for width in (6, 8, 64)]
+    bases = (10000.0, float(rng.uniform(2, 500)), float(rng.uniform(500, 50000)))
+    return small + [(int(rng.integers(1, 100)), width, base) for width, base in zip((6, 8, 64), bases, strict=True)]
 
 
 SINUSOID = Exercise(
@@ -133,6 +134,11 @@ SINUSOID = Exercise(
             "frequencies that grow",
             lambda p, width, base: _sines(p * base ** (np.arange(0, width, 2) / width)),
             "the sign of the exponent: the first pair is the fastest, the later ones turn ever more slowly.",
+        ),
+        Wrong(
+            "one base for all",
+            lambda p, width, base: sinusoid(p, width, 10000.0),
+            "10000 is the usual base, not the only one: use the argument.",
         ),
         Wrong(
             "degrees",
@@ -179,8 +185,11 @@ def _rotate_at_one_speed(x, position, base):
 
 
 def _rotary_cases(rng):
-    small = [([1.0, 0.0], 1, 10.0), ([1.0, 0.0, 1.0, 0.0], 1, 100.0), (np.arange(1.0, 9.0), 1, 10000.0)]
-    large = [(rng.normal(size=n), int(rng.integers(2, 100)), 10000.0) for n in (4, 8, 16)]
+    small = [([1.0, 0.0], 1, 10.0), ([1.0, 2.0, 3.0, 4.0], 1, 100.0), (np.arange(1.0, 9.0), 1, 10000.0)]
+    bases = (10.0, 10000.0, float(rng.uniform(2, 500)), float(rng.uniform(500, 50000)))
+    large = [
+        (rng.normal(size=n), int(rng.integers(2, 100)), base) for n, base in zip((4, 8, 6, 10), bases, strict=True)
+    ]
     return [(np.array(x), p, base) for x, p, base in small + large]
 
 
@@ -219,6 +228,11 @@ ROTARY = Exercise(
             "every pair turns by the same angle. Pair i has a frequency of its own.",
         ),
         Wrong(
+            "one base for all",
+            lambda x, p, base: rotate_half(x, p, 10000.0),
+            "10000 is the usual base, not the only one: use the argument.",
+        ),
+        Wrong(
             "forgets the position",
             lambda x, p, base: rotate_half(x, 1, base),
             "your angles are the frequencies. Multiply them by the position.",
@@ -234,8 +248,10 @@ def alibi_window(slope, share):
 
 
 def _window_cases(rng):
-    small = [(1.0, 0.5), (0.5, 0.5), (0.25, 0.9)]
-    return [*small, (1 / 16, 0.95), (1 / 64, 0.9), (1 / 256, 0.5), (float(rng.uniform(0.01, 0.1)), 0.99)]
+    halving = math.log(2)  # each key has half the weight of the one before: w keys hold 1 - 2**-w, exactly
+    small = [(1.0, 0.5), (halving, 0.5), (halving, 0.75), (0.5, 0.5), (0.25, 0.9)]
+    drawn = [(float(rng.uniform(0.01, 0.1)), float(rng.uniform(0.3, 0.99))) for _ in range(3)]
+    return [*small, (1 / 16, 0.95), (1 / 64, 0.9), (1 / 256, 0.5), *drawn]
 
 
 WINDOW = Exercise(
@@ -251,6 +267,12 @@ WINDOW = Exercise(
             lambda slope, share: math.floor(math.log(1 - share) / -slope),
             "that many keys hold a little less than the share. Round up (and count keys: w of them lie at distances "
             "0 to w - 1).",
+        ),
+        Wrong(
+            "one key too many",
+            lambda slope, share: math.floor(math.log(1 - share) / -slope) + 1,
+            "where w keys hold exactly the share, w is enough: with weights 1, 1/2, 1/4, ... the nearest key alone "
+            "holds one half.",
         ),
         Wrong(
             "log of the share itself",
@@ -342,7 +364,7 @@ class _Undeclared(LogDistance):
 
 
 def _try_out(answer, width, heads, max_length, causal, query_positions, key_positions):
-    """Register the class under a passing name, have it tested, and ask it for its bias."""
+    """Register the class under a passing name, have it tested, and ask it for its bias before and after it learns."""
     if getattr(answer, "shift_invariant", ...) is None:  # `register` would raise, and an exception names no mistake
         return {"shift_invariant": "not declared"}
     encoding = answer(width, heads, max_length, causal)
@@ -355,24 +377,42 @@ def _try_out(answer, width, heads, max_length, causal, query_positions, key_posi
         broken = broken_promises(name)
     finally:
         del ENCODINGS[name]
-    learned = list(encoding.parameters())
+    start = bias.detach().clone()
     with torch.no_grad():
-        for parameter in learned:
-            parameter.copy_(1 + torch.arange(parameter.numel()).view_as(parameter))
+        parameters = list(encoding.parameters())
+        numbers = nn.utils.parameters_to_vector(parameters) if parameters else torch.empty(0)
+        steps = torch.linspace(0.2, 0.6, max(len(numbers), 1))  # as an optimiser would: each number on its own way
+        nn.utils.vector_to_parameters(numbers + steps[: len(numbers)], parameters)
         later = encoding.bias(query_positions, key_positions)
     return {
         "shift_invariant": "declared",
         "broken promises": re.sub(r" by [\d.e+-]+", "", " / ".join(broken)) or "none",
-        "learned numbers": sum(parameter.numel() for parameter in learned),
-        "bias at the start": bias.detach(),
-        "bias with slopes 1, 2, ...": later,
+        "bias at the start": start,
+        **_what_was_learned(start, later, query_positions, key_positions),
+    }
+
+
+def _what_was_learned(start, later, query_positions, key_positions):
+    """In words, so that every way to parametrise a slope is welcome: the number itself, its logarithm, one each."""
+    grown = -torch.log1p(offsets(query_positions, key_positions).abs().float())
+    size = grown.square().sum()
+    if later.shape[-2:] != grown.shape or later.ndim != 3 or size == 0:
+        return {"slopes": "in another form"}
+    slopes = (later * grown).sum((-1, -2)) / size
+    formed = torch.allclose(later, slopes[:, None, None] * grown, atol=1e-4)
+    moved = not torch.allclose(later, start, atol=1e-4)
+    apart = len(slopes) == 1 or bool((slopes.diff().abs() > 1e-3).all())
+    return {
+        "after learning": "still -slope * log(1 + distance)" if formed else "another function of the distance",
+        "slopes": "learned" if moved else "fixed",
+        "heads": "each with its own slope" if apart else "with one slope",
     }
 
 
 def _register_cases(rng):
     cases = [(2, 1, 8, True, torch.arange(2), torch.arange(2)), (8, 2, 8, True, torch.arange(2), torch.arange(3))]
     positions = torch.tensor(np.sort(rng.choice(100, size=5, replace=False)))
-    return [*cases, (16, 4, 64, False, positions, positions), (16, 2, 64, False, positions[-2:], positions)]
+    return [*cases, (16, 4, 64, False, positions, positions), (15, 3, 64, False, positions[-2:], positions)]
 
 
 REGISTER = Exercise(

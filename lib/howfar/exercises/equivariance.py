@@ -1,5 +1,6 @@
 """The exercises of ``chapters/shift/equivariance.ipynb``."""
 
+import scipy.stats
 import torch
 
 from howfar.encodings import randomized_positions
@@ -24,6 +25,11 @@ def _phases(offsets, frequencies):
     return torch.exp(1j * offsets[..., None] * frequencies)
 
 
+def _slots(positions):
+    slots = torch.arange(len(positions))
+    return slots[None, :] - slots[:, None]
+
+
 def _real(answer, *arguments):
     out = answer(*arguments)
     if isinstance(out, torch.Tensor) and out.is_complex():
@@ -37,13 +43,18 @@ FAR = 10**13  # here float64 rounds position times frequency by up to 1e-3; diff
 def _rope_cases(rng):
     def case(tokens, pairs, start, step=1):
         q, k = (torch.from_numpy(rng.normal(size=(tokens, 2 * pairs))) for _ in range(2))
-        return q, k, start + step * torch.arange(tokens), torch.from_numpy(0.3 ** rng.permutation(pairs).astype(float))
+        frequencies = torch.from_numpy(0.3 ** rng.permutation(pairs).astype(float))
+        return q, k, start + step * torch.arange(tokens), frequencies
+
+    def uneven(tokens, pairs):
+        q, k, _, frequencies = case(tokens, pairs, 0)
+        return q, k, torch.from_numpy(rng.permutation(40)[:tokens]), frequencies
 
     plain = torch.tensor([[1.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
     skew = torch.tensor([[0.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
     ones = torch.tensor([1.0], dtype=torch.float64)
     small = [(plain, plain, torch.tensor([0, 1]), ones), (plain, skew, torch.tensor([4, 6]), ones)]
-    return [*small, case(3, 2, 0), case(4, 3, 7), case(5, 4, 100, 3), case(4, 3, FAR)]
+    return [*small, case(3, 2, 0), uneven(3, 1), case(4, 3, 7), case(5, 4, 100, 3), uneven(5, 2), case(4, 3, FAR)]
 
 
 ROPE_LOGITS = Exercise(
@@ -85,6 +96,11 @@ ROPE_LOGITS = Exercise(
             "the two angles are added. Conjugating the turned query flips the sign of its angle: they are subtracted.",
         ),
         Wrong(
+            "slots for positions",
+            lambda q, k, p, w: _turned_logits(q, k, _phases(_slots(p) * (p[1] - p[0]), w)),
+            "positions needn't be evenly spaced: take the differences of the positions themselves, not of the slots.",
+        ),
+        Wrong(
             "distance without direction",
             lambda q, k, p, w: _turned_logits(q, k, _phases((p[None, :] - p[:, None]).abs(), w)),
             "|key - query| forgets who comes first. RoPE tells left from right: keep the sign.",
@@ -117,6 +133,7 @@ def _gap_cases(rng):
         (zero, tensor([[0, 9], [0, 0]])),  # the future
         (zero, tensor([[0, 0], [2, 0]])),
         (tensor([[0] * 3] * 3), tensor([[0, 9, 0], [0, 0, 0], [0, 0, 0]])),
+        (tensor([[0] * 4] * 4), tensor([[0] * 4] * 3 + [[1, 1, -1, -1]])),  # two weights rise, two fall
     ]
     large = [(tensor(rng.normal(size=(n, n))), tensor(2 * rng.normal(size=(n, n)))) for n in (3, 4, 6, 9)]
     return [*small, *large]
@@ -156,6 +173,11 @@ ATTENTION_GAP = Exercise(
             "one entry that moves is enough: take the largest gap, not the mean.",
         ),
         Wrong(
+            "total variation",
+            lambda a, b: (_weights(a) - _weights(b)).abs().sum(-1).max() / 2,
+            "half the sum over a row is the total variation distance of the row; asked is the largest gap of a weight.",
+        ),
+        Wrong(
             "masks after the softmax",
             lambda a, b: (a.softmax(-1).tril() - b.softmax(-1).tril()).abs().max(),
             "zeros after the softmax leave rows that don't sum to one: the hidden logits must go before it.",
@@ -177,6 +199,11 @@ def _pairs(outputs, shifts):
     return (outputs[i] - outputs[j]).norm(dim=1), (shifts[i] - shifts[j]).abs(), i, j
 
 
+def _signed_ratio(outputs, shifts):
+    moved, _, i, j = _pairs(outputs, shifts)
+    return (moved / (shifts[j] - shifts[i])).max()
+
+
 def _ratio_cases(rng):
     def case(count, width):
         return torch.from_numpy(rng.normal(size=(count, width))), torch.from_numpy(rng.permutation(200)[:count])
@@ -188,6 +215,8 @@ def _ratio_cases(rng):
         given([[0.0, 0.0], [3.0, 4.0]], [0, 1]),
         given([[0.0], [1.0], [5.0]], [0, 10, 12]),
         given([[0.0], [8.0], [1.0]], [5, 1, 4]),
+        given([[0.0], [6.0]], [3, 1]),  # shifts that fall
+        given([[0.0], [1.0], [9.0]], [9, 5, 4]),
     ]
     return [*small, case(4, 3), case(6, 5), case(9, 2)]
 
@@ -209,6 +238,12 @@ RATIO = Exercise(
             "average ratio",
             lambda y, s: (_pairs(y, s)[0] / _pairs(y, s)[1]).mean(),
             "a Lipschitz constant is a worst case: the largest ratio, not the mean.",
+        ),
+        Wrong(
+            "signed distance",
+            lambda y, s: _signed_ratio(y, s),
+            "the distance of two shifts is |s - s'|. Where the second is smaller your ratio is negative, and the "
+            "maximum passes it over.",
         ),
         Wrong(
             "forgets to divide",
@@ -243,11 +278,17 @@ def random_offsets(batch, length, largest, generator):
 
 
 def _properties(answer, batch, length, largest):
-    generator = torch.Generator().manual_seed(0)
+    """What must hold of random positions, in words: the draws themselves may come in any order."""
+    generator, state = torch.Generator().manual_seed(0), torch.get_rng_state()
     positions = answer(batch, length, largest, generator)
     if positions is ...:
         return ...
-    again = answer(batch, length, largest, generator)
+    positions = torch.as_tensor(positions)
+    own = torch.equal(torch.get_rng_state(), state)
+    again = torch.as_tensor(answer(batch, length, largest, generator))
+    repeated = torch.as_tensor(answer(batch, length, largest, torch.Generator().manual_seed(0)))
+    if positions.ndim != 2 or positions.shape[0] == 0:
+        return {"shape": str(tuple(positions.shape))}
     starts, steps = positions[:, 0], positions.diff(dim=1)
     return {
         "shape": str(tuple(positions.shape)),
@@ -255,17 +296,21 @@ def _properties(answer, batch, length, largest):
         "all steps are one": bool((steps == 1).all()),
         "lowest start": int(starts.min()),
         "highest start": int(starts.max()),
-        "rows start apart": bool((starts != starts[0]).any()),
+        "all starts equally often": _even(torch.cat([starts, again[:, 0]]), largest),
         "second batch differs": not torch.equal(positions, again),
+        "the generator decides": torch.equal(positions, repeated) and own,
     }
 
 
+def _even(starts, largest):
+    """Whether the counts of 0..largest are within what chance allows: chi-square, one honest batch in 10^6 fails."""
+    counts = torch.bincount(starts.long().clamp(0, largest), minlength=largest + 1).double()
+    expected = len(starts) / (largest + 1)
+    return float((counts - expected).square().sum() / expected) < float(scipy.stats.chi2.isf(1e-6, largest))
+
+
 def _offset_cases(rng):
-    return [(400, 3, 2), (500, 10, 5), (600, 50, 8)]
-
-
-def _same_for_all(batch, length, largest, generator):
-    return random_offsets(1, length, largest, generator).expand(batch, -1) + 0 * torch.arange(length)
+    return [(600, 3, 2), (900, 10, 5), (1200, 50, 8)]
 
 
 RANDOM_OFFSETS = Exercise(
@@ -303,6 +348,21 @@ RANDOM_OFFSETS = Exercise(
             lambda b, n, m, g: randomized_positions(n, n + m, batch=b, seed=g),
             "you draw each position at random and sort: rows have gaps. Here a row stays consecutive and only its "
             "start is random.",
+        ),
+        Wrong(
+            "forgets the generator",
+            lambda b, n, m, g: torch.randint(0, m + 1, (b, 1)) + torch.arange(n),
+            "you draw from torch's global generator: pass generator=generator, so that a seed gives its batch again.",
+        ),
+        Wrong(
+            "rounds",
+            lambda b, n, m, g: (torch.rand(b, 1, generator=g) * m).round().long() + torch.arange(n),
+            "rounding gives 0 and the largest half the chance of the others. torch.randint draws evenly.",
+        ),
+        Wrong(
+            "one start for the whole batch",
+            lambda b, n, m, g: (torch.randint(0, m + 1, (1, 1), generator=g) + torch.arange(n)).expand(b, -1),
+            "all rows of a batch share a start: draw one for each row, shape (batch, 1).",
         ),
         Wrong(
             "the same start always",
