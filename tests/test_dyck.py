@@ -1,5 +1,6 @@
 """Dyck words: counts against tables, samplers against enumeration, readers against a plain stack."""
 
+import hashlib
 import math
 
 import numpy as np
@@ -83,11 +84,25 @@ def test_counts_of_prefixes(k, max_depth, counts):
     assert [dyck.count_prefixes(m, k, max_depth) for m in range(len(counts))] == counts
 
 
-def test_counts_are_exact_where_floats_are_not():
-    n = 200
-    assert dyck.count_words(2 * n, 3) == 3**n * (math.comb(2 * n, n) // (n + 1))
-    assert dyck.count_words(7, 2) == 0
-    assert dyck.count_words(0, 2, 0) == 1
+@pytest.mark.parametrize("whole", [int, np.int64, np.int8, np.uint8, torch.tensor])
+def test_counts_are_exact_where_floats_and_machine_integers_are_not(whole):
+    n = 35
+    words = dyck.count_words(whole(2 * n), whole(4), whole(100))
+    assert type(words) is int and words == 4**n * (math.comb(2 * n, n) // (n + 1))
+    assert dyck.count_prefixes(whole(80), whole(4)) == sum(
+        4 ** (40 + h // 2) * (h + 1) * math.comb(81, 40 - h // 2) // 81 for h in range(0, 81, 2)
+    )
+    assert dyck.count_prefixes(whole(70), whole(2)) == 1251828043964862750622745062539264
+    assert dyck.count_words(whole(7), whole(2)) == 0
+    assert dyck.count_words(whole(0), whole(2), whole(0)) == 1
+    assert dyck.Uniform(whole(2 * n), whole(4), whole(9)) == dyck.Uniform(2 * n, 4, 9)
+
+
+def test_counts_of_long_words():
+    assert dyck.count_words(10_000, 2) == 2**5000 * (math.comb(10_000, 5000) // 5001)
+    assert dyck.count_prefixes(10_001, 1) == math.comb(10_001, 5000)
+    assert dyck.count_prefixes(3000, 2, 1) == 2**1500
+    assert dyck.count_words(3000, 1, 2) == 2**1499
 
 
 @pytest.mark.parametrize(
@@ -170,6 +185,53 @@ def test_the_automaton_draws_what_its_formulas_say():
     coins = (there & (heights < 3)).sum(1)  # one before each token and the end, none at the greatest depth
     bits = coins + lengths / 2 * math.log2(2)  # minus the log-probability of each word; its mean is the entropy
     assert bits.mean() == pytest.approx(law.entropy(), rel=0.02)
+
+
+def test_the_chances_of_a_free_word_are_those_of_counting():
+    for length in (2, 12, 30):
+        counted = np.zeros((length, length // 2 + 1))
+        dyck._fill_by_counting(counted)
+        free = dyck.Uniform(length, 2).push_table()
+        for t in range(length):
+            heights = np.arange(t % 2, min(t, length - t) + 1, 2)
+            assert free[t, heights].tolist() == counted[t, heights].tolist()
+
+
+def test_a_seed_gives_the_words_that_it_always_gave():
+    """Recorded numbers depend on them."""
+    assert dyck.sample_words(2, 8, 2, seed=0).tolist() == [[1, 0, 2, 0, 2, 1, 3, 3], [0, 2, 1, 3, 0, 2, 0, 2]]
+    assert dyck.sample_words(2, 8, 2, 3, seed=5).tolist() == [[1, 0, 2, 0, 2, 3, 1, 3], [0, 1, 3, 2, 0, 2, 1, 3]]
+    walks = dyck.Walk(10, 3, 0.4).sample(2, seed=1)
+    assert walks.tolist() == [[0, 3, 0, 3, 1, 4, 2, 1, 4, 5], [0, 0, 3, 1, 4, 0, 1, 4, 3, 3]]
+    assert dyck.Automaton(2, 3).sample(4, seed=7).tolist() == [[-1] * 4] * 3 + [[0, 2, 0, 2]]
+    for words, digest in (
+        (dyck.sample_words(1000, 64, 2, seed=0), "d1975e24b245de01"),
+        (dyck.sample_words(1000, 64, 2, 5, seed=0), "0b2836019a7503ef"),
+        (dyck.sample_words(1, 2000, 2, seed=0), "c3555ee21817923e"),
+        (dyck.sample_words(3, 200, 20_000, seed=0), "8a89adf1a760c4fe"),
+        (dyck.Walk(64, 2, 0.6, 5).sample(1000, seed=3), "c2e08f617fd266d8"),
+        (dyck.Automaton(3, 5).sample(1000, seed=3), "ee1b070f14de119d"),
+    ):
+        assert hashlib.sha256(words.numpy().tobytes()).hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize("law", [dyck.Uniform(12, 2), dyck.Walk(12, 2, 0.4), dyck.Automaton(2, 3)])
+def test_every_kind_of_seed(law):
+    def draw(seed):
+        return law.sample(20, seed)
+
+    for kind in (torch.Generator().manual_seed, np.random.default_rng, int):
+        assert torch.equal(draw(kind(3)), draw(kind(3)))
+    source = torch.Generator().manual_seed(3)
+    first, second = draw(source), draw(source)  # its state moves on
+    assert first.shape != second.shape or not torch.equal(first, second)
+    torch.manual_seed(5)
+    first = draw(None)
+    torch.manual_seed(5)
+    assert torch.equal(first, draw(None))
+    for bad in ("a", -1, 2.5, True):
+        with pytest.raises(ValueError, match="^seed must be"):
+            draw(bad)
 
 
 def test_seeds_repeat_and_differ():
@@ -265,8 +327,10 @@ def test_bracket_text_of_real_code():
         (lambda: dyck.Uniform(4, 2, 0), "depth at most 0"),
         (lambda: dyck.Walk(4, 2, 1.0), "p_open"),
         (lambda: dyck.count_words(4, 0), "k must be"),
-        (lambda: dyck.Automaton(2, 0), "max_depth must be at least 1"),
+        (lambda: dyck.Automaton(2, 0), "max_depth must be a positive integer"),
         (lambda: dyck.all_words(60, 2), "refused"),
+        (lambda: dyck.all_words(20_000, 2), r"about 10\^9\d\d\d rows of 20000 tokens"),
+        (lambda: dyck.all_words(2, 4 * 10**7), "40000000 rows of 2 tokens; more than 50,000,000 tokens are refused"),
     ],
 )
 def test_bad_input_is_named(call, message):

@@ -13,9 +13,13 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from howfar import checks
+
 END = -1  # fills a row after the word's last token
 
 BRACKETS = "([{)]}"  # Dyck-3 as text
+
+MOST_TOKENS = 5 * 10**7  # that a list of words may have: 400 MB, some seconds
 
 
 # Counting ------------------------------------------------------------------------------------------------------------
@@ -41,12 +45,12 @@ def count_words(length, k, max_depth=None):
     Raises
     ------
     ValueError
-        If ``length`` or ``max_depth`` is negative or ``k`` is less than 1.
+        If ``length`` or ``max_depth`` is no integer of at least 0, or ``k`` none of at least 1; 3.0 is no integer.
     """
-    _check_language(k, max_depth, length)
+    length, k, max_depth = _language(length, k, max_depth)
     if length % 2:
         return 0
-    return k ** (length // 2) * _completions(length, _highest(length, max_depth))[length][0]
+    return k ** (length // 2) * _paths(length, _highest(length, max_depth))[0]
 
 
 def count_prefixes(length, k, max_depth=None):
@@ -59,24 +63,29 @@ def count_prefixes(length, k, max_depth=None):
     int
         Without a depth bound: the sum over heights h of ``k**((length + h) / 2)`` times the ballot number.
     """
-    _check_language(k, max_depth, length)
-    highest = length if max_depth is None else min(length, max_depth)
-    paths = [1] + [0] * (highest + 1)  # by height; the last entry stays 0
-    for _ in range(length):
-        up = [0] + [k * p for p in paths[:highest]] + [0]
-        down = [*paths[1:], 0]
-        paths = [u + d for u, d in zip(up, down, strict=True)]
-    return sum(paths)
+    length, k, max_depth = _language(length, k, max_depth)
+    paths, odd, total = _paths(length, length if max_depth is None else min(length, max_depth)), length % 2, 0
+    for height in reversed(range(odd, len(paths), 2)):
+        total = total * k + paths[height]
+    return total * k ** ((length + odd) // 2)
 
 
-@lru_cache(maxsize=64)
-def _completions(length, highest):
-    """``f[r][h]``: the ways to come from height h down to 0 in r steps within 0..highest, types not counted."""
-    rows = [[1] + [0] * (highest + 1)]
-    for _ in range(length):
-        last = rows[-1]
-        rows.append([(last[h + 1] if h < highest else 0) + (last[h - 1] if h else 0) for h in range(highest + 1)] + [0])
-    return rows
+def _paths(length, highest):
+    """The ways to go from height 0 to each height in 0..highest, by steps of one that stay there; exact integers.
+
+    All paths with u steps up end at the same place, ``2u - length``. To take away those that leave the strip, add them
+    up with signs after folding the line at -1 and at highest + 1: the reflection principle for two walls
+    (Mohanty, Lattice Path Counting and Applications, 1979).
+    """
+    counts, period, ways = [0] * (highest + 1), 2 * (highest + 2), 1
+    for ups in range(length + 1):
+        place = (2 * ups - length) % period
+        if place <= highest:
+            counts[place] += ways
+        elif highest + 2 <= place < period - 1:
+            counts[period - 2 - place] -= ways
+        ways = ways * (length - ups) // (ups + 1)
+    return counts
 
 
 def all_words(length, k, max_depth=None):
@@ -94,35 +103,47 @@ def all_words(length, k, max_depth=None):
     Raises
     ------
     ValueError
-        As `count_words`, and if the table would have more than 10^8 tokens.
+        As `count_words`, and if the table would have more than 50 million tokens.
     """
+    length, k, max_depth = _language(length, k, max_depth)
     count = count_words(length, k, max_depth)
-    if count * length > 10**8:
-        raise ValueError(f"all_words would list {count} words of {length} tokens; more than 10^8 tokens are refused")
+    _refuse_long_lists("all_words", count, length)
     if count == 0:
         return torch.empty((0, length), dtype=torch.long)
     highest = _highest(length, max_depth)
-    words = np.zeros((1, length), np.int64)
-    stacks = np.zeros((1, highest + 1), np.int64)  # the types that are open
-    heights = np.zeros(1, np.int64)
-    for t in range(length):
-        parents, tokens = [], []
-        for token in range(k):
-            rows = np.flatnonzero(heights < min(highest, length - t - 1))
-            parents.append(rows)
-            tokens.append(np.full(len(rows), token))
-        rows = np.flatnonzero(heights > 0)
-        parents.append(rows)
-        tokens.append(k + stacks[rows, heights[rows] - 1])
-        parents, tokens = np.concatenate(parents), np.concatenate(tokens)
-        order = np.argsort(parents, kind="stable")  # openings were listed before closings
-        parents, tokens = parents[order], tokens[order]
-        words, stacks, heights = words[parents], stacks[parents], heights[parents]
-        words[:, t] = tokens
+    return _list(k, [min(highest, length - t - 1) for t in range(length)])
+
+
+def _list(k, ceilings):
+    """Every sequence whose height after token t is at most ``ceilings[t]``, in lexicographic order."""
+    levels, heights = [], np.zeros(1, np.int32)
+    stacks = np.zeros((1, max(ceilings, default=0)), np.int32)  # the types that are open
+    for ceiling in ceilings:
+        openings = np.where(heights < ceiling, k, 0)
+        children = openings + (heights > 0)
+        parents = np.repeat(np.arange(len(heights)), children)
+        tokens = np.arange(len(parents)) - (np.cumsum(children) - children)[parents]
+        closing = np.flatnonzero(tokens == openings[parents])  # the last child; the openings come first, in order
+        tokens[closing] = k + stacks[parents[closing], heights[parents[closing]] - 1]
+        heights, stacks = heights[parents] + 1, stacks.take(parents, axis=0)
+        heights[closing] -= 2
         opened = np.flatnonzero(tokens < k)
-        stacks[opened, heights[opened]] = tokens[opened]
-        heights += np.where(tokens < k, 1, -1)
-    return torch.from_numpy(words)
+        stacks[opened, heights[opened] - 1] = tokens[opened]
+        levels.append((parents, tokens.astype(np.int32)))
+    words = np.empty((len(ceilings), len(heights)), np.int64)
+    rows = slice(None)
+    for word, (parents, tokens) in zip(words[::-1], levels[::-1], strict=True):  # back from the last token
+        word[:] = tokens[rows]
+        rows = parents[rows]
+    return torch.from_numpy(np.ascontiguousarray(words.T))
+
+
+def _refuse_long_lists(name, count, length):
+    if count * length > MOST_TOKENS:
+        many = count if count < 10**9 else f"about 10^{math.log10(count):.0f}"
+        raise ValueError(
+            f"{name} would list {many} rows of {length} tokens; more than {MOST_TOKENS:,} tokens are refused"
+        )
 
 
 # Random words --------------------------------------------------------------------------------------------------------
@@ -132,7 +153,20 @@ class WordLaw:
     """A law on Dyck-k words of one length: a Markov chain of the height, with bracket types drawn uniformly.
 
     A subclass has the fields ``length``, ``k``, ``max_depth`` and the method `push_table`; the rest follows.
+
+    Raises
+    ------
+    ValueError
+        If there is no such word.
     """
+
+    def __post_init__(self):
+        length, k, max_depth = _language(self.length, self.k, self.max_depth)
+        if length % 2 or (length and max_depth == 0):
+            bound = "" if max_depth is None else f" and depth at most {max_depth}"
+            raise ValueError(f"there is no Dyck word of length {length}{bound}")
+        for name, value in (("length", length), ("k", k), ("max_depth", max_depth)):
+            object.__setattr__(self, name, value)
 
     def push_table(self):
         """The chance to open a bracket before token t at height h, float64 ``(length, highest + 1)``."""
@@ -144,15 +178,14 @@ class WordLaw:
         Parameters
         ----------
         n : int
-        seed : int or numpy.random.Generator, optional
+        seed : int, torch.Generator, numpy.random.Generator or None
+            None: torch's global generator. An int gives the same words on every machine.
 
         Returns
         -------
         LongTensor (n, length)
         """
-        if n < 0:
-            raise ValueError(f"n must be at least 0, got {n}")
-        rng = np.random.default_rng(seed)
+        n, rng = checks.count("n", n, least=0), checks.numpy_generator(seed)
         push = self.push_table()
         length, levels = push.shape
         small = np.int16 if self.k < 2**14 else np.int64
@@ -216,19 +249,39 @@ class Uniform(WordLaw):
     k: int
     max_depth: int | None = None
 
-    def __post_init__(self):
-        if count_words(self.length, self.k, self.max_depth) == 0:
-            bound = "" if self.max_depth is None else f" and depth at most {self.max_depth}"
-            raise ValueError(f"there is no Dyck word of length {self.length}{bound}")
-
     def push_table(self):
-        highest = _highest(self.length, self.max_depth)
-        ways = _completions(self.length, highest)
-        push = np.zeros((self.length, highest + 1))
-        for t in range(self.length):
-            here, after = ways[self.length - t], ways[self.length - t - 1]
-            push[t] = [after[h + 1] / here[h] if here[h] else 0.0 for h in range(highest + 1)]
-        return push
+        """As `WordLaw.push_table`, read-only: the last tables are kept."""
+        return _uniform_table(self.length, _highest(self.length, self.max_depth))
+
+
+@lru_cache(maxsize=4)
+def _uniform_table(length, highest):
+    """`Uniform.push_table`; the types cancel."""
+    push = np.zeros((length, highest + 1))
+    (_fill_freely if highest == length // 2 else _fill_by_counting)(push)
+    push.setflags(write=False)
+    return push
+
+
+def _fill_freely(push):
+    """Without a bound, the ballot numbers' ratio: (h + 2) (r - h) / (2 r (h + 1)) with r tokens left.
+
+    The integers are exact in float64, so that each chance is rounded once.
+    """
+    length = len(push)
+    for t in range(length):
+        left = length - t
+        h = np.arange(t % 2, min(t, left) + 1, 2)  # the heights that a word can have here
+        push[t, h] = (h + 2) * (left - h) / (2 * left * (h + 1))
+
+
+def _fill_by_counting(push):
+    """With r tokens left at height h: the ways to come down to 0 after an opening, by the ways in all."""
+    length, levels = push.shape
+    ways = [1] + [0] * levels  # by height, with no token left; the last entry stays 0
+    for t in range(length - 1, -1, -1):
+        after, ways = ways, [ways[h + 1] + (ways[h - 1] if h else 0) for h in range(levels)] + [0]
+        push[t] = [after[h + 1] / ways[h] if ways[h] else 0.0 for h in range(levels)]
 
 
 @dataclass(frozen=True)
@@ -259,9 +312,8 @@ class Walk(WordLaw):
     max_depth: int | None = None
 
     def __post_init__(self):
-        Uniform(self.length, self.k, self.max_depth)  # raises if the language has no such word
-        if not 0 < self.p_open < 1:
-            raise ValueError(f"p_open must lie strictly between 0 and 1, got {self.p_open}")
+        super().__post_init__()
+        object.__setattr__(self, "p_open", checks.number("p_open", self.p_open, above=0, below=1))
 
     def push_table(self):
         highest = _highest(self.length, self.max_depth)
@@ -302,9 +354,8 @@ class Automaton:
     max_depth: int
 
     def __post_init__(self):
-        _check_language(self.k, self.max_depth)
-        if self.max_depth < 1:
-            raise ValueError(f"max_depth must be at least 1, got {self.max_depth}")
+        object.__setattr__(self, "k", checks.count("k", self.k))
+        object.__setattr__(self, "max_depth", checks.count("max_depth", self.max_depth))
 
     def sample(self, n, seed=None):
         """Draw words.
@@ -312,16 +363,15 @@ class Automaton:
         Parameters
         ----------
         n : int
-        seed : int or numpy.random.Generator, optional
+        seed : int, torch.Generator, numpy.random.Generator or None
+            As in `WordLaw.sample`.
 
         Returns
         -------
         LongTensor (n, longest)
             Shorter words end in -1.
         """
-        if n < 0:
-            raise ValueError(f"n must be at least 0, got {n}")
-        rng = np.random.default_rng(seed)
+        n, rng = checks.count("n", n, least=0), checks.numpy_generator(seed)
         stacks = np.zeros((n, self.max_depth), np.int64)
         heights, columns = np.zeros(n, np.int64), []
         alive = np.arange(n)
@@ -366,7 +416,8 @@ def sample_words(n, length, k, max_depth=None, seed=None):
         Tokens per word; even.
     k : int
     max_depth : int, optional
-    seed : int or numpy.random.Generator, optional
+    seed : int, torch.Generator, numpy.random.Generator or None
+        As in `WordLaw.sample`.
 
     Returns
     -------
@@ -375,7 +426,7 @@ def sample_words(n, length, k, max_depth=None, seed=None):
     Raises
     ------
     ValueError
-        If there is no such word.
+        If there is no such word, or an argument is no integer in its range.
     """
     return Uniform(length, k, max_depth).sample(n, seed)
 
@@ -762,7 +813,7 @@ class _Run:
 
 def _run(array, k, max_depth=None):
     """All rows at once through a stack machine, one token at a time; a row stops at its first fault."""
-    _check_language(k, max_depth)
+    _, k, max_depth = _language(0, k, max_depth)
     n, length = array.shape
     words = np.ascontiguousarray(array.T)
     highest = _highest(2 * length, max_depth)
@@ -830,7 +881,7 @@ def _refuse(array, good, k, max_depth, name):
 
 def _as_array(words, k, name="words"):
     """Words as an integer array (n, length) whose tokens are checked, and whether it was a single word."""
-    _check_language(k)
+    k = checks.count("k", k)
     array, _, highest = tokens_and_range(words, name)
     single = array.ndim == 1
     array = array[None] if single else array
@@ -905,7 +956,7 @@ def _highest(length, max_depth):
     return length // 2 if max_depth is None else min(length // 2, max_depth)
 
 
-def _check_language(k, max_depth=None, length=0):
-    for name, value, least in (("k", k, 1), ("max_depth", max_depth, 0), ("length", length, 0)):
-        if value is not None and (value < least or int(value) != value):
-            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+def _language(length, k, max_depth):
+    """The arguments that name a language, as Python ints."""
+    length, k = checks.count("length", length, least=0), checks.count("k", k)
+    return length, k, None if max_depth is None else checks.count("max_depth", max_depth, least=0)
