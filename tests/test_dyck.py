@@ -105,6 +105,35 @@ def test_counts_of_long_words():
     assert dyck.count_words(3000, 1, 2) == 2**1499
 
 
+@pytest.mark.parametrize("bad", [None, "4", math.nan, math.inf, [4], 4.0, True, -1, torch.tensor(4.0)])
+def test_every_count_refuses_what_is_no_count(bad):
+    word = [0, 1, 3, 2]
+    calls = {
+        "length": [lambda x: dyck.count_words(x, 2), lambda x: dyck.count_prefixes(x, 2), lambda x: dyck.Walk(x, 2)],
+        "k": [
+            *(lambda x, f=f: f(4, x) for f in (dyck.count_words, dyck.all_words, dyck.Uniform, dyck.Walk)),
+            *(lambda x, f=f: f(word, x) for f in (dyck.is_word, dyck.is_prefix, dyck.depths, dyck.partners)),
+            *(lambda x, f=f: f(word, x) for f in (dyck.legal_tokens, dyck.to_tree, dyck.open_stack, dyck.check_words)),
+            lambda x: dyck.from_tree([0, 0], [-1, 0], x),
+            lambda x: dyck.to_brackets(word, x),
+            lambda x: dyck.Automaton(x, 2),
+            lambda x: dyck.sample_words(1, 4, x),
+        ],
+        "max_depth": [
+            *(lambda x, f=f: f(4, 2, x) for f in (dyck.count_words, dyck.count_prefixes, dyck.Uniform)),
+            *(lambda x, f=f: f(word, 2, x) for f in (dyck.is_word, dyck.legal_tokens, dyck.check_words)),
+            lambda x: dyck.Automaton(2, 1 if x is None else x),
+        ],
+        "n": [lambda x: dyck.sample_words(x, 4, 2), lambda x: dyck.Automaton(2, 3).sample(x)],
+    }
+    for name, functions in calls.items():
+        if name == "max_depth" and bad is None:
+            continue
+        for call in functions:
+            with pytest.raises(ValueError, match=rf"^{name} must be an? (positive )?integer"):
+                call(bad)
+
+
 @pytest.mark.parametrize(
     "length, k, max_depth", [(0, 2, None), (6, 1, None), (8, 2, None), (8, 2, 2), (6, 3, 2), (5, 2, None)]
 )
@@ -230,7 +259,7 @@ def test_every_kind_of_seed(law):
     torch.manual_seed(5)
     assert torch.equal(first, draw(None))
     for bad in ("a", -1, 2.5, True):
-        with pytest.raises(ValueError, match="^seed must be"):
+        with pytest.raises(ValueError, match=r"^seed must be"):
             draw(bad)
 
 
@@ -268,6 +297,82 @@ def test_legal_tokens_by_brute_force(k, max_depth):
             expected = [read([*prefix[:t], s], k, max_depth) is not None for s in range(2 * k)]
             assert row[t].tolist() == [*expected, read(prefix[:t], k) == []]
         assert not row[len(prefix) + 1 :].any()
+
+
+WORDS = [[0, 1, 3, 2], [1, 3]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        WORDS,
+        [torch.tensor(w) for w in WORDS],
+        [np.array(w, np.uint8) for w in WORDS],
+        tuple(map(tuple, WORDS)),
+        dyck.pad_words(WORDS),
+        dyck.pad_words(WORDS).int(),
+        *(dyck.pad_words(WORDS).numpy().astype(t) for t in (np.int8, np.int16, ">i4", np.int64)),
+        np.asmatrix(dyck.pad_words(WORDS).numpy()),
+        np.asfortranarray(dyck.pad_words(WORDS).numpy()),
+    ],
+)
+def test_words_come_in_every_form(words):
+    array = dyck.word_array(words, k=2, kind="sample")
+    assert type(array) is np.ndarray and array.tolist() == [[0, 1, 3, 2], [1, 3, -1, -1]]
+    assert dyck.word_array(words, return_range=True)[1:] == (-1, 3)
+    assert dyck.is_word(words, 2).tolist() == [True, True]
+    assert dyck.partners(words, 2).tolist() == [[3, 2, 1, 0], [1, 0, -1, -1]]
+
+
+@pytest.mark.parametrize("empty", [[], (), torch.tensor([]), np.zeros(0), np.zeros(0, np.uint8)])
+def test_the_empty_word_has_no_type(empty):
+    assert dyck.is_word(empty, 2) is True and dyck.open_stack(empty, 2) == []
+    assert dyck.depths(empty, 2).shape == (0,) and dyck.pad_words([empty]).shape == (1, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.uint64, np.int64])
+def test_tokens_of_small_types_do_not_overflow(dtype):
+    word = np.array([60, 3], dtype)
+    assert dyck.legal_tokens(word, 100)[2].nonzero().ravel().tolist() == [*range(100), 103]
+    assert dyck.legal_tokens(word[:1], 100)[1].nonzero().ravel().tolist() == [*range(100), 160]
+    assert not dyck.is_word(word, 200) and dyck.is_prefix(word, 200)
+
+
+NO_WORDS = [
+    (None, "got None"),
+    ({1}, "got {1}"),
+    (3, "got 3"),
+    ("()", r"got '\(\)'"),
+    ((x for x in [0]), "got <generator"),
+    ([None], "got dtype object"),
+    (["a"], "got dtype <U1"),
+    ([0, [2]], r"got \[0, \[2\]\]"),
+    ([0.0, 2.0], "got dtype float64"),
+    ([True, False], "got dtype bool"),
+    ([2**70], "got dtype object"),
+    (np.array([2**63], np.uint64), "below 2^63, got 9223372036854775808"),
+    (np.array([0, 2 + 0j]), "got dtype complex128"),
+    (np.ma.array([0, 2], mask=[0, 1]), "masked array"),
+    (torch.tensor([0.0]), "got a tensor of torch.float32"),
+    (torch.tensor([0.0]).bfloat16(), "got a tensor of torch.bfloat16"),
+    (torch.zeros(2, dtype=torch.long, device="meta"), "on meta"),
+]
+
+
+@pytest.mark.parametrize("bad, message", NO_WORDS, ids=[str(m) for _, m in NO_WORDS])
+def test_what_is_no_word_is_named(bad, message):
+    message = message.replace("^", r"\^")
+    for call in (dyck.is_word, dyck.is_prefix, dyck.depths, dyck.partners, dyck.legal_tokens, dyck.check_words):
+        with pytest.raises(ValueError, match=f"^words must .*{message}"):
+            call(bad, 2)
+    for call in (dyck.open_stack, dyck.to_tree):
+        with pytest.raises(ValueError, match=f"^word must .*{message}"):
+            call(bad, 2)
+    with pytest.raises(ValueError, match=f"^words: row 1 must .*{message}"):
+        dyck.pad_words([[0], bad])
+    for parents, types, name in ((bad, [-1, 0], "parents"), ([0, 0], bad, "types")):
+        with pytest.raises(ValueError, match=f"^{name} must .*{message}"):
+            dyck.from_tree(parents, types, 2)
 
 
 def test_partners_point_at_each_other():
@@ -317,8 +422,23 @@ def test_bracket_text_of_real_code():
         (lambda: dyck.is_word(np.array([[0, 2], [-1, 2]]), 2), "-1 only after the last token of a word, row 1"),
         (lambda: dyck.is_word(np.array([[0, 2], [-2, 2]]), 2), "row 1 is"),
         (lambda: dyck.is_word(np.zeros((1, 2, 2), int), 2), r"shape \(n, length\)"),
-        (lambda: dyck.is_word(np.array([[0.5]]), 2), "integer tokens"),
-        (lambda: dyck.pad_words([[0], [0.5]]), "row 1"),
+        (lambda: dyck.is_word(np.array([[0.5]]), 2), "words must hold integers, got dtype float64"),
+        (lambda: dyck.pad_words([[0], [0.5]]), "row 1 must hold integers"),
+        (lambda: dyck.pad_words([[0], 1]), "row 1"),
+        (lambda: dyck.pad_words([[0], [[1]]]), r"row 1 must be one word, shape \(length,\), got \(1, 1\)"),
+        (lambda: dyck.pad_words(None), "words must be a list of words, got None"),
+        (lambda: dyck.word_array([[0, 1]], kind="word"), r"words must be one word, shape \(length,\), got \(1, 2\)"),
+        (lambda: dyck.word_array([0, 1], name="X", kind="sample"), r"X must hold words, shape \(n, length\)"),
+        (lambda: dyck.word_array(np.zeros((0, 3)), kind="sample"), r"n >= 1, got \(0, 3\)"),
+        (lambda: dyck.word_array([0], kind="text"), "kind must be one of"),
+        (lambda: dyck.open_stack([[0, 2], [0, 0]], 2), "word must be one word"),
+        (lambda: dyck.to_tree([[0, 2], [0, 0]], 2), "word must be one word"),
+        (lambda: dyck.from_tree([0, 0, 0], [-1, 0.5, 1], 2), "types must hold integers"),
+        (lambda: dyck.from_tree([[0]], [[-1]], 2), r"got shapes \(1, 1\)"),
+        (lambda: dyck.check_words([0, 2], 2, full=None), "full must be True or False"),
+        (lambda: dyck.from_brackets(None), "text must be a string or a list of strings, got None"),
+        (lambda: dyck.from_brackets(["()", 3]), "row 1 is 3"),
+        (lambda: dyck.to_brackets([0], 4), "k must be an integer from 1 to 3"),
         (lambda: dyck.from_brackets(["()", "(x)"]), "row 1 has 'x'"),
         (lambda: dyck.partners([[0, 2], [3, 1]], 2), "row 1"),
         (lambda: dyck.to_tree([0, 3], 2), "row 0 closes type 1"),

@@ -158,7 +158,7 @@ def test_trie_equals_the_linear_programme(seed, k, weighted, uneven):
 
 def check_embedding(X_a, X_b, a, b, M, value, **options):
     """The embedding gives the value, and a witness that does not break the metric M (None: not a metric on words)."""
-    phi = tree_embedding([*dyck.token_array(X_a), *dyck.token_array(X_b)], **options)
+    phi = tree_embedding([*dyck.word_array(X_a), *dyck.word_array(X_b)], **options)
     phi_a, phi_b = phi[: len(X_a)], phi[len(X_a) :]
     signs = embedding_witness(phi_a, phi_b, a, b)
     assert a @ (phi_a @ signs) - b @ (phi_b @ signs) == pytest.approx(value, **CLOSE)

@@ -7,6 +7,7 @@ brackets open at once.
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -480,9 +481,9 @@ def depths(words, k):
     ValueError
         If a token is not in the alphabet or stands after the end of its word.
     """
-    array, single = _as_array(words, k)
-    heights = np.cumsum(np.where(array < 0, 0, np.where(array < k, 1, -1)), axis=1)
-    return torch.from_numpy(heights[0] if single else heights)
+    k = checks.count("k", k)
+    array = word_array(words, k=k)
+    return torch.from_numpy(np.cumsum(np.where(array < 0, 0, np.where(array < k, 1, -1)), axis=-1))
 
 
 def partners(words, k):
@@ -504,11 +505,10 @@ def partners(words, k):
     ValueError
         If a row is no viable prefix; the message names the row and the token.
     """
-    array, single = _as_array(words, k)
-    run = _run(array, k)
-    _refuse(array, run.fault == run.length, k, None, "words")
-    out = np.ascontiguousarray(run.partners.T)
-    return torch.from_numpy(out[0] if single else out)
+    k = checks.count("k", k)
+    array = word_array(words, k=k)
+    run = _read(array, k, None)
+    return torch.from_numpy(np.ascontiguousarray(run.partners.T).reshape(array.shape))
 
 
 def legal_tokens(words, k, max_depth=None):
@@ -532,20 +532,19 @@ def legal_tokens(words, k, max_depth=None):
     ValueError
         If a row is no viable prefix of the language.
     """
-    array, single = _as_array(words, k)
-    run = _run(array, k, max_depth)
-    _refuse(array, run.fault == run.length, k, max_depth, "words")
-    n, length = array.shape
+    k, max_depth = _types_and_depth(k, max_depth)
+    array = word_array(words, k=k)
+    run, rows = _read(array, k, max_depth), np.atleast_2d(array)
+    n, length = rows.shape
     heights = np.concatenate([np.zeros((1, n), np.int64), run.heights]).T
     legal = np.zeros((n, length + 1, 2 * k + 1), bool)
     legal[:, :, :k] = (heights < (length + 1 if max_depth is None else max_depth))[:, :, None]
     legal[:, :, 2 * k] = heights == 0
-    rows, times = np.nonzero(heights)
-    tops = array[rows, run.tops[times - 1, rows]]
-    legal[rows, times, k + tops] = True
-    legal[:, 1:][array == END] = False
-    legal = torch.from_numpy(legal)
-    return legal[0] if single else legal
+    open_rows, times = np.nonzero(heights)
+    tops = rows[open_rows, run.tops[times - 1, open_rows]].astype(np.int64)  # k more needn't fit a small type
+    legal[open_rows, times, k + tops] = True
+    legal[:, 1:][rows == END] = False
+    return torch.from_numpy(legal.reshape(*array.shape[:-1], length + 1, 2 * k + 1))
 
 
 def open_stack(word, k):
@@ -566,11 +565,10 @@ def open_stack(word, k):
     ValueError
         If the word is no viable prefix.
     """
-    array, single = _as_array(word, k)
-    if not single:
-        raise ValueError(f"word must be one word, shape (length,), got shape {array.shape}")
-    matches = partners(word, k).numpy()
-    return [int(token) for token, match in zip(array[0], matches, strict=True) if token != END and match < 0]
+    k = checks.count("k", k)
+    array = word_array(word, name="word", k=k, kind="word")
+    matches = _read(array, k, None, "word").partners[:, 0]
+    return array[(array != END) & (matches < 0)].tolist()
 
 
 def to_tree(word, k):
@@ -594,10 +592,11 @@ def to_tree(word, k):
     ValueError
         If the word is no viable prefix.
     """
-    if not is_prefix(word, k):
-        check_words([word], k, full=False)
+    k = checks.count("k", k)
+    array = word_array(word, name="word", k=k, kind="word")
+    check_words(array, k, full=False, name="word")
     parents, types, path = [0], [-1], [0]
-    for token in torch.as_tensor(word).tolist():
+    for token in array.tolist():
         if 0 <= token < k:
             parents.append(path[-1])
             types.append(token)
@@ -623,11 +622,17 @@ def from_tree(parents, types, k):
     Raises
     ------
     ValueError
-        If node 0 is not its own parent, a parent does not stand before its child, or a type is not in 0..k-1.
+        If node 0 is not its own parent, a parent does not stand before its child, a type is not in 0..k-1, or an entry
+        is no integer.
     """
-    parents, types = torch.as_tensor(parents).tolist(), torch.as_tensor(types).tolist()
-    if len(parents) != len(types) or not parents or parents[0] != 0:
-        raise ValueError("parents and types must have one entry per node, and node 0 must be its own parent")
+    k = checks.count("k", k)
+    parents, types = _integers(parents, "parents"), _integers(types, "types")
+    if parents.ndim != 1 or parents.shape != types.shape or len(parents) == 0 or parents[0] != 0:
+        raise ValueError(
+            f"parents and types must have one entry per node, shape (nodes,), and node 0 must be its own parent; "
+            f"got shapes {parents.shape} and {types.shape}"
+        )
+    parents, types = parents.tolist(), types.tolist()
     children = [[] for _ in parents]
     for node in range(1, len(parents)):
         if not 0 <= parents[node] < node or not 0 <= types[node] < k:
@@ -653,12 +658,14 @@ def from_tree(parents, types, k):
 # Words in and out ----------------------------------------------------------------------------------------------------
 
 
-def pad_words(words):
+def pad_words(words, *, name="words"):
     """Words of different lengths as one tensor.
 
     Parameters
     ----------
     words : list of sequences of int
+    name : str
+        What a message calls ``words``.
 
     Returns
     -------
@@ -670,12 +677,12 @@ def pad_words(words):
     ValueError
         If an entry is not a flat sequence of integers; the message names the row.
     """
-    rows = []
-    for i, word in enumerate(words):
-        row = np.asarray(word)
-        if row.ndim != 1 or (row.size and row.dtype.kind not in "iu"):
-            raise ValueError(f"words must be flat sequences of integers, row {i} is {word!r}")
-        rows.append(row)
+    if isinstance(words, str) or not isinstance(words, Iterable):
+        raise ValueError(f"{name} must be a list of words, got {words!r}")
+    rows = [_integers(word, f"{name}: row {i}") for i, word in enumerate(words)]
+    for i, row in enumerate(rows):
+        if row.ndim != 1:
+            raise ValueError(f"{name}: row {i} must be one word, shape (length,), got {row.shape}")
     out = np.full((len(rows), max(map(len, rows), default=0)), END, dtype=np.int64)
     for row, word in zip(out, rows, strict=True):
         row[: len(word)] = word
@@ -707,7 +714,11 @@ def from_brackets(text):
     """
     single = isinstance(text, str)
     words = []
+    if not isinstance(text, Iterable):
+        raise ValueError(f"text must be a string or a list of strings, got {text!r}")
     for i, word in enumerate([text] if single else text):
+        if not isinstance(word, str):
+            raise ValueError(f"text must be a string or a list of strings, row {i} is {word!r}")
         tokens = [BRACKETS.find(c) for c in word]
         if -1 in tokens:
             raise ValueError(f"text may hold only ()[]{{}}, row {i} has {word[tokens.index(-1)]!r} in {word!r}")
@@ -734,12 +745,11 @@ def to_brackets(words, k=3):
     ValueError
         If ``k`` is not 1, 2 or 3, or a token is not in the alphabet.
     """
-    if k not in (1, 2, 3):
-        raise ValueError(f"k must be 1, 2 or 3 to be written with ()[]{{}}, got {k}")
-    array, single = _as_array(words, k)
+    k = checks.count("k", k, most=3)
+    array = word_array(words, k=k)
     letters = BRACKETS[:k] + BRACKETS[3 : 3 + k]
-    out = ["".join(letters[token] for token in row if token != END) for row in array.tolist()]
-    return out[0] if single else out
+    out = ["".join(letters[token] for token in row if token != END) for row in np.atleast_2d(array).tolist()]
+    return out if array.ndim == 2 else out[0]
 
 
 def check_words(words, k, max_depth=None, *, full=True, name="words"):
@@ -760,8 +770,9 @@ def check_words(words, k, max_depth=None, *, full=True, name="words"):
     ValueError
         Naming the first bad row, and the token where it goes wrong.
     """
-    array, _ = _as_array(words, k, name)
-    _refuse(array, _verdicts(array, k, max_depth, full), k, max_depth, name)
+    k, max_depth = _types_and_depth(k, max_depth)
+    rows = np.atleast_2d(word_array(words, name=name, k=k))
+    _refuse(rows, _verdicts(rows, k, max_depth, checks.flag("full", full)), k, max_depth, name)
 
 
 def length_blocks(array, tokens=2**18):
@@ -813,9 +824,8 @@ class _Run:
 
 def _run(array, k, max_depth=None):
     """All rows at once through a stack machine, one token at a time; a row stops at its first fault."""
-    _, k, max_depth = _language(0, k, max_depth)
     n, length = array.shape
-    words = np.ascontiguousarray(array.T)
+    words = np.ascontiguousarray(array.T, dtype=np.int64)
     highest = _highest(2 * length, max_depth)
     stacks = np.full((min(length, highest) + 2, n), -1, np.int64)  # slot h: index of the h-th open bracket; slot 0: -1
     heights = np.zeros(n, np.int64)
@@ -841,10 +851,19 @@ def _run(array, k, max_depth=None):
     return run
 
 
+def _read(array, k, max_depth, name="words"):
+    """The run of one word or of several; raises unless all are viable prefixes."""
+    rows = np.atleast_2d(array)
+    run = _run(rows, k, max_depth)
+    _refuse(rows, run.fault == run.length, k, max_depth, name)
+    return run
+
+
 def _per_row(words, k, max_depth, full):
-    array, single = _as_array(words, k)
-    out = torch.from_numpy(_verdicts(array, k, max_depth, full))
-    return bool(out[0]) if single else out
+    k, max_depth = _types_and_depth(k, max_depth)
+    array = word_array(words, k=k)
+    out = torch.from_numpy(_verdicts(np.atleast_2d(array), k, max_depth, full))
+    return out if array.ndim == 2 else bool(out[0])
 
 
 def _verdicts(array, k, max_depth, full):
@@ -879,62 +898,90 @@ def _refuse(array, good, k, max_depth, name):
     raise ValueError(f"{name}: row {row} {reason} at index {t}: {_show(word[0])}")
 
 
-def _as_array(words, k, name="words"):
-    """Words as an integer array (n, length) whose tokens are checked, and whether it was a single word."""
-    k = checks.count("k", k)
-    array, _, highest = tokens_and_range(words, name)
-    single = array.ndim == 1
-    array = array[None] if single else array
-    if highest >= 2 * k:
-        row = int(np.argmax((array >= 2 * k).any(axis=1)))
-        raise ValueError(
-            f"{name} must hold tokens in 0..{2 * k - 1} for k={k}, row {row} has {array[row].max()}: "
-            f"{_show(array[row])}"
-        )
-    return array, single
-
-
-def token_array(words, name="words"):
-    """Tokens as an integer array, -1 only at the end of a row.
+def word_array(words, *, name="words", k=None, kind="words", return_range=False):
+    """Words as an integer array, checked: how every function here and in `howfar.wasserstein` takes words.
 
     Parameters
     ----------
-    words : tensor or array (n, length) or (length,), or a list of words of any lengths
+    words : tensor or array (n, length) or (length,), a list of words of any lengths, or a list of tokens
+        Tokens >= 0; -1 after the last token of a shorter word, and nowhere else.
     name : str
         What a message calls ``words``.
+    k : int, optional
+        Tokens must be below 2k.
+    kind : {"words", "word", "sample"}
+        What is wanted: one word or several, one word, or at least one row of words.
+    return_range : bool
+        Return the smallest and the largest entry too (0, 0 if there are none): the check knows them, and a pass over
+        many tokens takes time.
 
     Returns
     -------
     integer array (n, length) or (length,)
         Not copied where it need not be.
+    lowest, highest : int
+        Only if ``return_range``.
 
     Raises
     ------
     ValueError
-        If the shape is another, the entries are no integers, or a row has a token below -1 or one after a -1.
+        If ``words`` isn't of that kind, holds no integers, or a row has a token out of range or after a -1: the message
+        names the row.
     """
-    return tokens_and_range(words, name)[0]
+    nested = isinstance(words, Sequence) and len(words) > 0 and _is_row(words[0])
+    array = pad_words(words, name=name).numpy() if nested else _integers(words, name)
+    shape = {"words": array.ndim in (1, 2), "word": array.ndim == 1, "sample": array.ndim == 2 and len(array) > 0}
+    if not shape[checks.choice("kind", kind, tuple(shape))]:
+        wanted = {
+            "words": "have shape (n, length) or (length,)",
+            "word": "be one word, shape (length,)",
+            "sample": "hold words, shape (n, length) with n >= 1",
+        }
+        raise ValueError(f"{name} must {wanted[kind]}, got {array.shape}")
+    lowest, highest = _token_range(array, name)
+    if k is not None and highest >= 2 * k:
+        rows = np.atleast_2d(array)
+        row = int(np.argmax((rows >= 2 * k).any(axis=1)))
+        raise ValueError(
+            f"{name} must hold tokens in 0..{2 * k - 1} for k={k}, row {row} has {rows[row].max()}: {_show(rows[row])}"
+        )
+    return (array, lowest, highest) if return_range else array
 
 
-def tokens_and_range(words, name="words"):
-    """`token_array` with its smallest and largest entry (0, 0 if it is empty), for one pass over many tokens."""
-    if isinstance(words, torch.Tensor):
-        array = words.detach().cpu().numpy()
-    elif isinstance(words, np.ndarray):
-        array = words
-    elif len(words) and np.ndim(words[0]) > 0:
-        array = pad_words(words).numpy()
-    else:
-        array = np.asarray(words, dtype=None if len(words) else np.int64)
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"{name} must hold integer tokens, got dtype {array.dtype}")
-    if array.ndim not in (1, 2):
-        raise ValueError(f"{name} must have shape (n, length) or (length,), got {array.shape}")
+def _is_row(entry):
+    return entry.ndim > 0 if hasattr(entry, "ndim") else isinstance(entry, Sequence) and not isinstance(entry, str)
+
+
+def _integers(values, name):
+    """Integers in an array, a tensor or a flat list as a plain NumPy array that int64 could hold; [] has no type yet."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"{name} must be a plain array: a mask would be ignored; got a masked array")
+    if isinstance(values, torch.Tensor):
+        if values.device.type == "meta" or (values.is_floating_point() and values.numel()):
+            raise ValueError(f"{name} must hold integers, got a tensor of {values.dtype} on {values.device}")
+        values = (values if values.numel() else values.long()).detach().cpu().numpy()
+    elif not hasattr(values, "__array__") and (not isinstance(values, Sequence) or isinstance(values, (str, bytes))):
+        raise ValueError(f"{name} must be a tensor, an array or a list of integers, got {values!r}")
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} must be a tensor, an array or a list of integers, got {values!r}") from None
     if array.size == 0:
-        return array, 0, 0
-    highest = int(array.view(f"u{array.dtype.itemsize}").max())  # negative numbers look largest
+        return array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must hold integers, got dtype {array.dtype}: {_show(array.ravel())}")
+    if array.dtype == np.uint64 and array.max() >= 2**63:
+        raise ValueError(f"{name} must hold integers below 2^63, got {array.max()}")
+    return array.astype(np.int64) if array.dtype == np.uint64 or not array.dtype.isnative else array
+
+
+def _token_range(array, name):
+    """The smallest and the largest entry; raises unless rows hold tokens >= 0 and then only -1."""
+    if array.size == 0:
+        return 0, 0
+    highest = int(array.view(f"u{array.dtype.itemsize}").max())  # negative numbers look largest: one pass
     if array.dtype.kind == "u" or highest <= np.iinfo(array.dtype).max:
-        return array, 0, highest
+        return 0, highest
     rows = np.atleast_2d(array)
     lowest, highest = int(rows.min()), int(rows.max())
     if lowest < END:
@@ -944,11 +991,11 @@ def tokens_and_range(words, name="words"):
     if broken.any():
         row = int(np.argmax(broken))
         raise ValueError(f"{name} may hold -1 only after the last token of a word, row {row} is {_show(rows[row])}")
-    return array, lowest, max(highest, 0)
+    return lowest, max(highest, 0)
 
 
 def _show(row, most=24):
-    tokens = [int(x) for x in row[:most]]
+    tokens = row[:most].tolist()
     return f"{tokens}" if len(row) <= most else f"{tokens} and {len(row) - most} more"
 
 
@@ -958,5 +1005,8 @@ def _highest(length, max_depth):
 
 def _language(length, k, max_depth):
     """The arguments that name a language, as Python ints."""
-    length, k = checks.count("length", length, least=0), checks.count("k", k)
-    return length, k, None if max_depth is None else checks.count("max_depth", max_depth, least=0)
+    return checks.count("length", length, least=0), *_types_and_depth(k, max_depth)
+
+
+def _types_and_depth(k, max_depth):
+    return checks.count("k", k), None if max_depth is None else checks.count("max_depth", max_depth, least=0)
