@@ -1,6 +1,7 @@
 """Dyck words: counts against tables, samplers against enumeration, readers against a plain stack."""
 
 import hashlib
+import itertools
 import math
 
 import numpy as np
@@ -111,7 +112,8 @@ def test_every_count_refuses_what_is_no_count(bad):
     calls = {
         "length": [lambda x: dyck.count_words(x, 2), lambda x: dyck.count_prefixes(x, 2), lambda x: dyck.Walk(x, 2)],
         "k": [
-            *(lambda x, f=f: f(4, x) for f in (dyck.count_words, dyck.all_words, dyck.Uniform, dyck.Walk)),
+            *(lambda x, f=f: f(4, x) for f in (dyck.count_words, dyck.all_words, dyck.all_prefixes)),
+            *(lambda x, f=f: f(4, x) for f in (dyck.Uniform, dyck.Walk)),
             *(lambda x, f=f: f(word, x) for f in (dyck.is_word, dyck.is_prefix, dyck.depths, dyck.partners)),
             *(lambda x, f=f: f(word, x) for f in (dyck.legal_tokens, dyck.to_tree, dyck.open_stack, dyck.check_words)),
             lambda x: dyck.from_tree([0, 0], [-1, 0], x),
@@ -143,6 +145,17 @@ def test_all_words_lists_each_word_once_in_order(length, k, max_depth):
     rows = [tuple(w) for w in words.tolist()]
     assert rows == sorted(set(rows))
     assert all(read(w, k, max_depth) == [] for w in rows)
+
+
+@pytest.mark.parametrize(
+    "length, k, max_depth",
+    [(0, 2, None), (1, 3, None), (6, 1, None), (6, 2, None), (6, 2, 2), (7, 2, 3), (5, 3, 1), (4, 2, 0), (0, 2, 0)],
+)
+def test_all_prefixes_by_brute_force(length, k, max_depth):
+    prefixes = dyck.all_prefixes(length, k, max_depth)
+    assert prefixes.dtype is torch.int64 and prefixes.shape == (dyck.count_prefixes(length, k, max_depth), length)
+    every = itertools.product(range(2 * k), repeat=length)  # in lexicographic order
+    assert [tuple(p) for p in prefixes.tolist()] == [w for w in every if read(w, k, max_depth) is not None]
 
 
 # Laws
@@ -450,6 +463,7 @@ def test_bracket_text_of_real_code():
         (lambda: dyck.Automaton(2, 0), "max_depth must be a positive integer"),
         (lambda: dyck.all_words(60, 2), "refused"),
         (lambda: dyck.all_words(20_000, 2), r"about 10\^9\d\d\d rows of 20000 tokens"),
+        (lambda: dyck.all_prefixes(30, 2), "all_prefixes would list .* rows of 30 tokens"),
         (lambda: dyck.all_words(2, 4 * 10**7), "40000000 rows of 2 tokens; more than 50,000,000 tokens are refused"),
     ],
 )

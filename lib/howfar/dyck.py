@@ -115,6 +115,41 @@ def all_words(length, k, max_depth=None):
     return _list(k, [min(highest, length - t - 1) for t in range(length)])
 
 
+def all_prefixes(length, k, max_depth=None):
+    """Every token sequence of a length that can still be completed to a Dyck-k word, in lexicographic order.
+
+    The completion may be as long as it has to be; the sequences that are words are among them.
+
+    Parameters
+    ----------
+    length, k, max_depth
+        As in `count_words`.
+
+    Returns
+    -------
+    LongTensor (count, length)
+        As many rows as `count_prefixes` says.
+
+    Raises
+    ------
+    ValueError
+        As `all_words`.
+
+    Examples
+    --------
+    >>> all_prefixes(2, 2)
+    tensor([[0, 0],
+            [0, 1],
+            [0, 2],
+            [1, 0],
+            [1, 1],
+            [1, 3]])
+    """
+    length, k, max_depth = _language(length, k, max_depth)
+    _refuse_long_lists("all_prefixes", count_prefixes(length, k, max_depth), length)
+    return _list(k, [length if max_depth is None else min(length, max_depth)] * length)
+
+
 def _list(k, ceilings):
     """Every sequence whose height after token t is at most ``ceilings[t]``, in lexicographic order."""
     levels, heights = [], np.zeros(1, np.int32)
@@ -953,7 +988,7 @@ def _is_row(entry):
 
 
 def _integers(values, name):
-    """Integers in an array, a tensor or a flat list as a plain NumPy array that int64 could hold; [] has no type yet."""
+    """Integers in an array, a tensor or a flat list as a plain NumPy array that int64 could hold."""
     if isinstance(values, np.ma.MaskedArray):
         raise ValueError(f"{name} must be a plain array: a mask would be ignored; got a masked array")
     if isinstance(values, torch.Tensor):
@@ -967,7 +1002,7 @@ def _integers(values, name):
     except ValueError:
         raise ValueError(f"{name} must be a tensor, an array or a list of integers, got {values!r}") from None
     if array.size == 0:
-        return array.astype(np.int64)
+        return array.astype(np.int64)  # [] has no type of its own
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must hold integers, got dtype {array.dtype}: {_show(array.ravel())}")
     if array.dtype == np.uint64 and array.max() >= 2**63:
