@@ -7,13 +7,15 @@ choose = open the label's bracket, backtrack = close it.
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from howfar.dyck import END, check_words
+from howfar import checks
+from howfar.dyck import END, check_words, word_array
 
 FORMATS = ("typed", "untyped", "echoed")
 
@@ -61,7 +63,7 @@ class SubsetSum:
     Raises
     ------
     ValueError
-        If a number is not positive.
+        If a number is no positive integer, or the target no integer of at least 0.
     """
 
     numbers: tuple
@@ -70,14 +72,17 @@ class SubsetSum:
 
     def __post_init__(self):
         object.__setattr__(self, "numbers", _whole_numbers(self.numbers, "numbers"))
-        object.__setattr__(self, "target", _whole(self.target, "target", least=0))
+        object.__setattr__(self, "target", checks.count("target", self.target, least=0))
 
     @classmethod
-    def random(cls, n=6, largest=20, seed=None):
-        """n numbers in 1..largest and the sum of a random subset: at least one solution."""
-        rng = np.random.default_rng(seed)
-        numbers = rng.integers(1, largest, size=n, endpoint=True)
-        return cls(tuple(numbers.tolist()), int(numbers[rng.random(n) < 0.5].sum()))
+    def random(cls, n=6, *, largest=20, seed=None):
+        """n numbers in 1..largest and the sum of a random subset: at least one solution.
+
+        ``seed`` is an int, a `torch.Generator`, a `numpy.random.Generator` or None, here and in the other problems.
+        """
+        n, rng = checks.count("n", n, least=0), checks.numpy_generator(seed)
+        numbers = _random_numbers(rng, n, largest)
+        return cls(numbers, sum(x for x, taken in zip(numbers, rng.random(n) < 0.5, strict=True) if taken))
 
     def start(self):
         return 0, 0  # how many numbers were decided, and their sum
@@ -109,13 +114,13 @@ class NQueens:
     Raises
     ------
     ValueError
-        If ``n`` is less than 1.
+        If ``n`` is no positive integer.
     """
 
     n: int
 
     def __post_init__(self):
-        _whole(self.n, "n")
+        object.__setattr__(self, "n", checks.count("n", self.n))
 
     @property
     def branching(self):
@@ -160,9 +165,9 @@ class Sudoku4:
     branching = 4
 
     def __post_init__(self):
-        cells = tuple(_whole(c, "cells", least=0) for c in self.cells)
-        if len(cells) != 16 or not set(cells) <= set(range(5)):
-            raise ValueError(f"cells must be 16 numbers in 0..4, got {self.cells}")
+        cells = _whole_numbers(self.cells, "cells", least=0, most=4)
+        if len(cells) != 16:
+            raise ValueError(f"cells must be 16 numbers in 0..4, got {len(cells)} numbers")
         for cell, value in enumerate(cells):
             if value and any(cells[other] == value for other in _SEEN[cell]):
                 raise ValueError(
@@ -171,11 +176,9 @@ class Sudoku4:
         object.__setattr__(self, "cells", cells)
 
     @classmethod
-    def random(cls, clues=6, seed=None):
+    def random(cls, clues=6, *, seed=None):
         """A random one of the 288 full grids with all but some random cells emptied; it may have further solutions."""
-        if not 0 <= clues <= 16:
-            raise ValueError(f"clues must be in 0..16, got {clues}")
-        rng = np.random.default_rng(seed)
+        clues, rng = checks.count("clues", clues, least=0, most=16), checks.numpy_generator(seed)
         grids = _all_grids()
         grid = np.array(grids[rng.integers(len(grids))]) + 1
         grid[rng.permutation(16)[clues:]] = 0
@@ -209,13 +212,11 @@ def _seen_from(cell):
 
 
 _SEEN = tuple(_seen_from(cell) for cell in range(16))
-_grids = []
 
 
+@cache
 def _all_grids():
-    if not _grids:
-        _grids.extend(depth_first(Sudoku4(), first_only=False).solutions)
-    return _grids
+    return depth_first(Sudoku4(), first_only=False).solutions
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,13 @@ class Countdown:
     Raises
     ------
     ValueError
-        If there are fewer than two numbers or one is not positive.
+        If there are fewer than two numbers, one is no positive integer, or the target no integer of at least 0.
+
+    Notes
+    -----
+    Not quite the game of Stream of Search (Gandhi et al., 2024, arXiv:2404.03683), where the difference of two equal
+    numbers is 0 and 0 goes on as a number: 68 is reached from (98, 68, 98, 27) there, by 98 - 98 = 0, 27 * 0 = 0 and
+    68 + 0 = 68, and cannot be reached here. A problem that is solvable there need not be solvable here.
     """
 
     numbers: tuple
@@ -246,12 +253,13 @@ class Countdown:
         if len(numbers) < 2:
             raise ValueError(f"numbers must be at least two, got {numbers}")
         object.__setattr__(self, "numbers", numbers)
+        object.__setattr__(self, "target", checks.count("target", self.target, least=0))
 
     @classmethod
-    def random(cls, n=3, largest=10, seed=None):
+    def random(cls, n=3, *, largest=10, seed=None):
         """n numbers in 1..largest and a target that random operations reach: at least one solution."""
-        rng = np.random.default_rng(seed)
-        numbers = tuple(rng.integers(1, largest, size=n, endpoint=True).tolist())
+        n, rng = checks.count("n", n, least=2), checks.numpy_generator(seed)
+        numbers = _random_numbers(rng, n, largest)
         problem = cls(numbers, 0)
         state = problem.start()
         while len(state) > 1:
@@ -285,16 +293,17 @@ class Countdown:
         return state == (self.target,)
 
 
-def _whole_numbers(numbers, name):
-    return tuple(_whole(x, name) for x in numbers)
+def _whole_numbers(numbers, name, least=1, most=None):
+    try:
+        numbers = tuple(numbers)
+    except TypeError:
+        raise ValueError(f"{name} must be a sequence of integers, got {numbers!r}") from None
+    return tuple(checks.count(f"{name}[{i}]", x, least=least, most=most) for i, x in enumerate(numbers))
 
 
-def _whole(x, name, least=1):
-    """``x`` as an int; ValueError if it isn't a whole number of at least ``least``."""
-    if isinstance(x, bool) or not isinstance(x, (int, np.integer)) or x < least:
-        kind = "positive integers" if least == 1 else f"whole numbers of at least {least}"
-        raise ValueError(f"{name} must be {kind}, got {x!r}")
-    return int(x)
+def _random_numbers(rng, n, largest):
+    largest = checks.count("largest", largest, most=2**62)
+    return tuple(rng.integers(1, largest, size=n, endpoint=True).tolist())
 
 
 # Search --------------------------------------------------------------------------------------------------------------
@@ -328,7 +337,7 @@ class Search:
     exhausted: bool
 
 
-def depth_first(problem, first_only=True, max_nodes=None):
+def depth_first(problem, *, first_only=True, max_nodes=None):
     """Search the tree depth first, labels in the order that the problem gives.
 
     Parameters
@@ -346,9 +355,10 @@ def depth_first(problem, first_only=True, max_nodes=None):
     Raises
     ------
     ValueError
-        If ``max_nodes`` is less than 1, or the problem offers a label that is not in ``0..branching-1``.
+        If ``problem`` lacks a member of `Problem` or offers a label that is not in ``0..branching-1``, or if
+        ``first_only`` is no bool or ``max_nodes`` no positive integer.
     """
-    _check_limit(max_nodes)
+    first_only, max_nodes = _checked(problem, first_only, max_nodes)
     root = problem.start()
     addresses, solutions, nodes = [], [], 1
     path, frames = (), [(root, iter(_labels(problem, root)))]
@@ -376,9 +386,9 @@ def depth_first(problem, first_only=True, max_nodes=None):
     return Search("depth-first", problem.branching, addresses, solutions, nodes, not frames)
 
 
-def breadth_first(problem, first_only=True, max_nodes=None):
+def breadth_first(problem, *, first_only=True, max_nodes=None):
     """Search the tree level by level; parameters, result and errors are those of `depth_first`."""
-    _check_limit(max_nodes)
+    first_only, max_nodes = _checked(problem, first_only, max_nodes)
     queue = deque([((), problem.start())])
     addresses, solutions, nodes = [], [], 0
     while queue:
@@ -398,21 +408,30 @@ def breadth_first(problem, first_only=True, max_nodes=None):
 
 def _labels(problem, state):
     labels = problem.choices(state)
-    bad = [label for label in labels if not 0 <= label < problem.branching]
-    if bad:
-        raise ValueError(f"choices must be labels in 0..{problem.branching - 1}, {problem} offers {bad[0]}")
+    if labels is None:
+        raise ValueError(f"choices must return a list of labels, {problem} returns None in state {state!r}")
+    labels = list(labels)
+    for label in labels:
+        if not isinstance(label, (int, np.integer)) or not 0 <= label < problem.branching:
+            raise ValueError(f"choices must be labels in 0..{problem.branching - 1}, {problem} offers {label!r}")
     return labels
 
 
-def _check_limit(max_nodes):
-    if max_nodes is not None and max_nodes < 1:
-        raise ValueError(f"max_nodes must be at least 1, got {max_nodes}")
+def _checked(problem, first_only, max_nodes):
+    """The options of a search; raises where the problem is none."""
+    lacking = [name for name in ("branching", "start", "choices", "choose", "is_goal") if not hasattr(problem, name)]
+    if lacking:
+        raise ValueError(
+            f"problem must have the members of howfar.search.Problem; {problem!r} lacks {', '.join(lacking)}"
+        )
+    checks.count("problem.branching", problem.branching)
+    return checks.flag("first_only", first_only), None if max_nodes is None else checks.count("max_nodes", max_nodes)
 
 
 # Traces --------------------------------------------------------------------------------------------------------------
 
 
-def trace(search, format="typed"):
+def trace(search, *, format="typed"):
     """A search as the tokens that a model is trained on.
 
     Parameters
@@ -431,24 +450,27 @@ def trace(search, format="typed"):
     Raises
     ------
     ValueError
-        If ``format`` is unknown or does not fit the strategy.
+        If ``search`` is none, or ``format`` is unknown or does not fit the strategy.
     """
-    _check_format(format)
+    if not isinstance(search, Search):
+        raise ValueError(f"search must be what depth_first or breadth_first returned, got {search!r}")
+    checks.choice("format", format, FORMATS)
     k = search.branching
     if format == "echoed":
         return torch.tensor([token for path in search.addresses for token in (k, *path)], dtype=torch.long)
     if search.strategy != "depth-first":
         raise ValueError(f"a {search.strategy} search does not backtrack step by step: its format must be 'echoed'")
-    return from_dyck(_walk(search.addresses, k), k, format)
+    return from_dyck(_walk(search.addresses, k), k, format=format)
 
 
-def trace_size(branching, format="typed"):
+def trace_size(branching, *, format="typed"):
     """How many different tokens a format has: ``2 k`` for ``"typed"``, ``k + 1`` for the others."""
-    _check_format(format)
+    branching = checks.count("branching", branching)
+    checks.choice("format", format, FORMATS)
     return 2 * branching if format == "typed" else branching + 1
 
 
-def to_dyck(tokens, k, format="typed"):
+def to_dyck(tokens, k, *, format="typed"):
     """The Dyck word of a depth-first trace.
 
     Parameters
@@ -471,14 +493,13 @@ def to_dyck(tokens, k, format="typed"):
     ValueError
         If the tokens are no such trace; the message names the index or the move.
     """
-    _check_format(format)
-    tokens = [token for token in _integers(tokens, "tokens").tolist() if token != END]
-    outside = [i for i, token in enumerate(tokens) if not 0 <= token < trace_size(k, format)]
+    k = checks.count("k", k)
+    size = trace_size(k, format=format)
+    tokens = _unpadded(tokens, "tokens")
+    outside = [i for i, token in enumerate(tokens) if token >= size]
     if outside:
         i = outside[0]
-        raise ValueError(
-            f"tokens must be in 0..{trace_size(k, format) - 1} in format {format!r}, index {i} is {tokens[i]}"
-        )
+        raise ValueError(f"tokens must be in 0..{size - 1} in format {format!r}, index {i} is {tokens[i]}")
     if format == "typed":
         word = torch.tensor(tokens, dtype=torch.long)
         check_words(word[None], k, full=False, name="tokens")
@@ -497,13 +518,13 @@ def to_dyck(tokens, k, format="typed"):
     return torch.tensor(word, dtype=torch.long)
 
 
-def from_dyck(word, k, format="typed"):
+def from_dyck(word, k, *, format="typed"):
     """The depth-first trace of a Dyck word: the inverse of `to_dyck`.
 
     Parameters
     ----------
     word : sequence of int (length,)
-        A Dyck-k word or a viable prefix.
+        A Dyck-k word or a viable prefix; -1 after its end is left out.
     k : int
     format : str
         As in `trace`.
@@ -517,28 +538,25 @@ def from_dyck(word, k, format="typed"):
     ValueError
         If ``word`` is no viable prefix.
     """
-    _check_format(format)
-    word = _integers(word, "word")
-    check_words(word[None], k, full=False, name="word")
+    k = checks.count("k", k)
+    checks.choice("format", format, FORMATS)
+    word = _unpadded(word, "word")
+    check_words(word, k, full=False, name="word")
     if format == "typed":
-        return word
+        return torch.tensor(word, dtype=torch.long)
     if format == "untyped":
-        return word.clamp(max=k)
+        return torch.tensor(word, dtype=torch.long).clamp(max=k)
     tokens, path = [], []
-    for token in word.tolist():
+    for token in word:
         path = [*path, token] if token < k else path[:-1]
         tokens += [k, *path]
     return torch.tensor(tokens, dtype=torch.long)
 
 
-def _integers(tokens, name):
-    """Tokens as a LongTensor (length,); ValueError if they are no whole numbers: nothing is rounded in silence."""
-    out = torch.as_tensor(tokens)
-    if out.numel() == 0:
-        out = out.long()
-    if out.ndim != 1 or out.is_floating_point() or out.is_complex() or out.dtype is torch.bool:
-        raise ValueError(f"{name} must be integers of shape (length,), got {out.dtype} {tuple(out.shape)}")
-    return out.long()
+def _unpadded(word, name):
+    """The tokens of one word as a list, without the -1 after its end."""
+    array = word_array(word, name=name, kind="word")
+    return array[array != END].tolist()
 
 
 def _addresses(tokens, k):
@@ -565,8 +583,3 @@ def _walk(addresses, k):
             raise ValueError(f"move {move} goes from {here} to {path}, which is neither a child nor the parent")
         here = path
     return torch.tensor(word, dtype=torch.long)
-
-
-def _check_format(format):
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
