@@ -67,9 +67,37 @@ def test_extract_reads_a_tree(tmp_path):
     assert brackets.extract(tmp_path / "pkg" / "a.py")[0] == {"a.py": ["()"]}
 
 
+def test_what_cannot_be_opened_is_skipped_with_its_reason(tmp_path):
+    (tmp_path / "a.py").write_text("f(1)\n")
+    (tmp_path / "dangling.py").symlink_to(tmp_path / "gone.py")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "folder.py" / "b.py").write_text("g[0]\n")
+    files, skipped = brackets.extract(tmp_path)
+    assert files == {"a.py": ["()"], "folder.py/b.py": ["[]"]}
+    assert skipped == {
+        "dangling.py": "FileNotFoundError: No such file or directory",
+        "folder.py": "IsADirectoryError: Is a directory",
+    }
+
+
 def test_extract_of_nothing(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         brackets.extract(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (brackets.bracket_words, "source"),
+        (brackets.heights, "word"),
+        (brackets.depth, "word"),
+        (brackets.extract, "root"),
+    ],
+)
+@pytest.mark.parametrize("bad", [None, 3, ["()"]])
+def test_what_is_no_text_is_refused(call, name, bad):
+    with pytest.raises(ValueError, match=f"^{name} must be"):
+        call(bad)
 
 
 def test_recorded_packages_are_dyck_words_with_provenance():
