@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -229,14 +230,16 @@ def test_the_automaton_draws_what_its_formulas_say():
     assert bits.mean() == pytest.approx(law.entropy(), rel=0.02)
 
 
-def test_the_chances_of_a_free_word_are_those_of_counting():
-    for length in (2, 12, 30):
-        counted = np.zeros((length, length // 2 + 1))
-        dyck._fill_by_counting(counted)
-        free = dyck.Uniform(length, 2).push_table()
-        for t in range(length):
-            heights = np.arange(t % 2, min(t, length - t) + 1, 2)
-            assert free[t, heights].tolist() == counted[t, heights].tolist()
+@pytest.mark.parametrize("length, max_depth", [(2, None), (12, None), (30, None), (30, 15), (30, 14), (30, 4), (8, 1)])
+def test_the_chances_of_a_uniform_word_are_ratios_of_counts_rounded_once(length, max_depth):
+    highest = length // 2 if max_depth is None else max_depth
+    push = dyck.Uniform(length, 2, max_depth).push_table()
+    ways = {0: 1}  # by height: the paths that come down to 0 in the tokens left
+    for t in range(length - 1, -1, -1):
+        after, ways = ways, {h: ways.get(h + 1, 0) + ways.get(h - 1, 0) for h in range(highest + 1)}
+        for h in range(t % 2, min(t, length - t, highest) + 1, 2):
+            assert push[t, h] == float(Fraction(after.get(h + 1, 0), ways[h]))
+    assert not push.flags.writeable  # kept for the next call
 
 
 def test_a_seed_gives_the_words_that_it_always_gave():
@@ -460,6 +463,8 @@ def test_bracket_text_of_real_code():
         (lambda: dyck.Uniform(4, 2, 0), "depth at most 0"),
         (lambda: dyck.Walk(4, 2, 1.0), "p_open"),
         (lambda: dyck.count_words(4, 0), "k must be"),
+        (lambda: dyck.sample_words(1, 4, 2**62 + 1), "k must be an integer from 1 to 4611686018427387904"),
+        (lambda: dyck.Automaton(2**63, 2), "k must be"),
         (lambda: dyck.Automaton(2, 0), "max_depth must be a positive integer"),
         (lambda: dyck.all_words(60, 2), "refused"),
         (lambda: dyck.all_words(20_000, 2), r"about 10\^9\d\d\d rows of 20000 tokens"),
