@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from howfar import brackets, dyck
+from howfar import dyck
+from howfar.dyck import source_code
 
 
 def read(word, k, max_depth=None):
@@ -419,11 +420,11 @@ def test_words_and_trees_are_one_to_one():
 
 
 def test_bracket_text_of_real_code():
-    words = [w for file in brackets.load("json").values() for w in file]
+    words = [w for file in source_code.load("json").values() for w in file]
     tokens = dyck.from_brackets(words)
     assert dyck.is_word(tokens, 3).all()
     assert dyck.to_brackets(tokens) == words
-    assert dyck.depths(tokens, 3).max(dim=1).values.tolist() == [brackets.depth(w) for w in words]
+    assert dyck.depths(tokens, 3).max(dim=1).values.tolist() == [source_code.depth(w) for w in words]
     assert dyck.from_brackets("([])").tolist() == [0, 1, 4, 3]
 
 

@@ -1,4 +1,4 @@
-"""Dyck words: balanced brackets of k types, counted, enumerated, drawn and read.
+"""Dyck words: balanced brackets of k types, counted, enumerated, drawn and read; `source_code` has those of real code.
 
 The language Dyck-k has openings ``0..k-1`` and closings ``k..2k-1``; the closing of type ``s`` is ``k + s``. A word is
 a row of a LongTensor ``(n, length)``. Words of different lengths share a tensor by ending in -1 (`pad_words`): -1
@@ -6,6 +6,7 @@ stands after the last token, never between tokens. With ``max_depth`` the langua
 brackets open at once.
 """
 
+from howfar.dyck import source_code
 from howfar.dyck.counting import all_prefixes, all_words, count_prefixes, count_words
 from howfar.dyck.laws import Automaton, Uniform, Walk, WordLaw, sample_words
 from howfar.dyck.reading import check_words, depths, is_prefix, is_word, legal_tokens, open_stack, partners
@@ -35,6 +36,7 @@ __all__ = [
     "pad_words",
     "partners",
     "sample_words",
+    "source_code",
     "to_brackets",
     "to_tree",
     "word_array",
