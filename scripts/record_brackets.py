@@ -13,7 +13,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from howfar import brackets
+from howfar.dyck import source_code
 
 OUT = Path(__file__).resolve().parents[1] / "data" / "brackets"
 MIN_WORDS = 50  # a package with fewer says nothing about a distribution
@@ -34,12 +34,12 @@ def collect(library):
     for folder in sorted(p for p in library.iterdir() if p.is_dir() and p.name not in SKIP):
         if not (folder / "__init__.py").exists() and not list(folder.glob("*/__init__.py")):
             continue
-        yield folder.name, *brackets.extract(folder)
+        yield folder.name, *source_code.extract(folder)
     modules, skipped = {}, {}
     for path in sorted(library.glob("*.py")):
         if path.name.startswith("_sysconfigdata"):
             continue  # made when CPython was built: differs from machine to machine
-        more, bad = brackets.extract(path)
+        more, bad = source_code.extract(path)
         modules |= more
         skipped |= bad
     yield "modules", modules, skipped

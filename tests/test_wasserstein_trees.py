@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from howfar import brackets, dyck
+from howfar import dyck
 from howfar.wasserstein import (
     Tree,
     dist,
@@ -158,7 +158,7 @@ def test_trie_equals_the_linear_programme(seed, k, weighted, uneven):
 
 def check_embedding(X_a, X_b, a, b, M, value, **options):
     """The embedding gives the value, and a witness that does not break the metric M (None: not a metric on words)."""
-    phi = tree_embedding([*dyck.token_array(X_a), *dyck.token_array(X_b)], **options)
+    phi = tree_embedding([*dyck.word_array(X_a), *dyck.word_array(X_b)], **options)
     phi_a, phi_b = phi[: len(X_a)], phi[len(X_a) :]
     signs = embedding_witness(phi_a, phi_b, a, b)
     assert a @ (phi_a @ signs) - b @ (phi_b @ signs) == pytest.approx(value, **CLOSE)
@@ -253,7 +253,8 @@ def test_small_blocks_change_nothing(monkeypatch):
 
 def test_real_code_has_words_of_many_lengths():
     X_a, X_b = (
-        dyck.from_brackets([w for file in brackets.load(p).values() for w in file][:60]) for p in ("json", "tomllib")
+        dyck.from_brackets([w for file in dyck.source_code.load(p).values() for w in file][:60])
+        for p in ("json", "tomllib")
     )
     assert X_a.shape[1] != X_b.shape[1]
     assert trie_wasserstein(X_a, X_b) == pytest.approx(emd2(None, None, dist(X_a, X_b)), **CLOSE)

@@ -7,7 +7,7 @@ Every idea has the same name everywhere: the chapter ``chapters/transport/line.i
 
 __version__ = "0.1.0"
 
-from howfar import brackets, dyck, encodings, exercises, lipschitz, plotting, search, tasks, wasserstein, widgets
+from howfar import dyck, encodings, exercises, lipschitz, plotting, search, tasks, wasserstein, widgets
 from howfar.encodings import ENCODINGS, make_encoding, randomized_positions, register
 from howfar.environment import data_path, is_interactive, setup
 from howfar.exercises import check, quiz, use
@@ -19,7 +19,6 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "__version__",
-    "brackets",
     "check",
     "data_path",
     "dyck",

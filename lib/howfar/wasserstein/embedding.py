@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from howfar.dyck import check_words, depths
+from howfar.dyck import check_words, depths, word_array
 from howfar.wasserstein.stack import KeyTable, occupation_records
-from howfar.wasserstein.trie import edge_lengths, pack, sort_words, word_rows_and_range
+from howfar.wasserstein.trie import edge_lengths, pack, sort_words
 
 EMBEDDINGS = ("prefix", "occupation", "depth")
 
@@ -40,7 +40,7 @@ def tree_embedding(X, metric, *, k=None, length=None):
     ValueError
         If ``metric`` is unknown, ``k`` is missing, or a row is no word.
     """
-    X, *extremes = word_rows_and_range(X, "X")
+    X, *extremes = word_array(X, name="X", kind="sample", return_range=True)
     if metric not in EMBEDDINGS:
         raise ValueError(f"metric must be one of {', '.join(EMBEDDINGS)}, got {metric!r}")
     if metric == "prefix":

@@ -3,10 +3,10 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from howfar.dyck import check_words, partners
+from howfar.dyck import check_words, partners, word_array
 from howfar.wasserstein.embedding import max_depths
 from howfar.wasserstein.stack import KeyTable, occupation_records
-from howfar.wasserstein.trie import edge_lengths, word_rows
+from howfar.wasserstein.trie import edge_lengths
 
 METRICS = ("prefix", "stack", "edit", "depth")
 PAIRS = 2**15  # pairs of words handled at a time
@@ -52,8 +52,8 @@ def dist(X_a, X_b=None, metric="prefix", *, k=None, length=None):
         raise ValueError(f"metric {metric!r} needs k, the number of bracket types")
     if metric in ("edit", "depth") and length is not None:
         raise ValueError(f"metric {metric!r} has no edge lengths; leave length out")
-    X_a = word_rows(X_a, "X_a")
-    X_b = X_a if X_b is None else word_rows(X_b, "X_b")
+    X_a = word_array(X_a, name="X_a", kind="sample")
+    X_b = X_a if X_b is None else word_array(X_b, name="X_b", kind="sample")
     if metric == "prefix":
         return _prefix(X_a, X_b, length)
     if metric == "stack":

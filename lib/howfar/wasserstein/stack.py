@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from howfar.dyck import check_words, length_blocks
+from howfar.dyck import check_words, length_blocks, word_array
 from howfar.wasserstein.checks import masses
-from howfar.wasserstein.trie import edge_lengths, word_rows
+from howfar.wasserstein.trie import edge_lengths
 
 BLOCK = 2**18  # tokens handled at a time: what stays in the cache
 HASH_SEED = 20_605  # fixed: one stack has one key in every call
@@ -59,7 +59,7 @@ def stack_wasserstein(X_a, X_b, k, length=None, a=None, b=None):
     >>> stack_wasserstein([[0, 2]], [[1, 3]], k=2)  # each is half of the time at its own child of the root
     1.0
     """
-    X_a, X_b = word_rows(X_a, "X_a"), word_rows(X_b, "X_b")
+    X_a, X_b = (word_array(X, name=name, kind="sample") for X, name in ((X_a, "X_a"), (X_b, "X_b")))
     table = KeyTable.for_words(k, (X_a, "X_a"), (X_b, "X_b"))
     weights = edge_lengths(length, table.depth)
     *masses_per_token, unit = _token_masses(a, b, X_a, X_b)

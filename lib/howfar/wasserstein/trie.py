@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from howfar.dyck import tokens_and_range
+from howfar.dyck import word_array
 from howfar.wasserstein.checks import masses, non_negative, reals
 
 KEY_BITS = 52  # integers below 2^53 are exact in float64
@@ -52,8 +52,8 @@ def trie_wasserstein(X_a, X_b, a=None, b=None, length=None):
     >>> trie_wasserstein([[0, 2]], [[0, 1]])
     2.0
     """
-    X_a, *range_a = word_rows_and_range(X_a, "X_a")
-    X_b, *range_b = word_rows_and_range(X_b, "X_b")
+    X_a, *range_a = word_array(X_a, name="X_a", kind="sample", return_range=True)
+    X_b, *range_b = word_array(X_b, name="X_b", kind="sample", return_range=True)
     mass, unit = _integer_masses(a, b, len(X_a), len(X_b))
     widest = max(X_a.shape[1], X_b.shape[1])
     weights = edge_lengths(length, widest)
@@ -99,19 +99,6 @@ def _drop_loners(total, common, ends, upto, depth):
     kept = ~alone
     mass = mass[kept]
     return np.concatenate([[0], np.cumsum(mass)]), common[kept], None if ends is None else ends[kept], settled
-
-
-def word_rows(X, name):
-    """Words as an integer array ``(n, width)``; see `howfar.dyck.token_array`."""
-    return word_rows_and_range(X, name)[0]
-
-
-def word_rows_and_range(X, name):
-    """`word_rows` with the smallest and the largest entry."""
-    X, lowest, highest = tokens_and_range(X, name)
-    if X.ndim != 2 or len(X) == 0:
-        raise ValueError(f"{name} must hold words, shape (n, length) with n >= 1, got {X.shape}")
-    return X, lowest, highest
 
 
 def edge_lengths(length, depth):

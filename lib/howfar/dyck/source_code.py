@@ -6,6 +6,7 @@ opens, it closes. Brackets in strings and comments don't count.
 
 import io
 import json
+import os
 import tokenize
 from pathlib import Path
 
@@ -33,12 +34,16 @@ def bracket_words(source):
     ------
     SyntaxError
         If the source can't be tokenized or a bracket has no partner.
+    ValueError
+        If ``source`` is no string.
 
     Notes
     -----
     Brackets inside an f-string don't count, on any Python version: up to 3.11 the tokenizer hides them, from 3.12 on
     it reports them and we leave them out, so that the same source gives the same words everywhere.
     """
+    if not isinstance(source, str):
+        raise ValueError(f"source must be a string of Python code, got {source!r}")
     words, word, f_strings = [], [], 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -77,8 +82,10 @@ def heights(word):
     SyntaxError
         If a bracket has no partner or the partner is of another type.
     ValueError
-        If the word has another character.
+        If the word is no string or has another character.
     """
+    if not isinstance(word, str):
+        raise ValueError(f"word must be a string of brackets, got {word!r}")
     stack, out = [], []
     for i, bracket in enumerate(word):
         if bracket in OPENING:
@@ -113,13 +120,17 @@ def extract(root):
         For each file, named by its path below ``root``, the words of `bracket_words`. Files without brackets are kept,
         with an empty list.
     skipped : dict of str to str
-        Files that could not be read as Python, with the reason.
+        What could not be read as Python, with the reason: broken files, dangling links, folders called ``x.py``.
 
     Raises
     ------
     FileNotFoundError
         If ``root`` doesn't exist.
+    ValueError
+        If ``root`` is no path.
     """
+    if not isinstance(root, (str, os.PathLike)):
+        raise ValueError(f"root must be a path, got {root!r}")
     root = Path(root)
     if not root.exists():
         raise FileNotFoundError(f"no such file or folder: {root}")
@@ -133,6 +144,8 @@ def extract(root):
         try:
             with tokenize.open(path) as handle:  # honours the file's own encoding line
                 files[name] = bracket_words(handle.read())
+        except OSError as error:
+            skipped[name] = f"{type(error).__name__}: {error.strerror}"
         except (SyntaxError, UnicodeDecodeError) as error:
             skipped[name] = f"{type(error).__name__}: {error}"
     return files, skipped

@@ -1,0 +1,26 @@
+"""Combinatorial problems, tree search through them, and the search written down as tokens.
+
+A problem is anything with the members of `Problem`. A choice is an integer label in ``0..branching-1``, so that a path
+of choices names a node of the search tree, and a depth-first search is a Dyck word with ``branching`` bracket types:
+choose = open the label's bracket, backtrack = close it.
+"""
+
+from howfar.search.problems import Countdown, NQueens, Problem, SubsetSum, Sudoku4
+from howfar.search.searchers import Search, breadth_first, depth_first
+from howfar.search.traces import FORMATS, from_dyck, to_dyck, trace, trace_size
+
+__all__ = [
+    "FORMATS",
+    "Countdown",
+    "NQueens",
+    "Problem",
+    "Search",
+    "SubsetSum",
+    "Sudoku4",
+    "breadth_first",
+    "depth_first",
+    "from_dyck",
+    "to_dyck",
+    "trace",
+    "trace_size",
+]
