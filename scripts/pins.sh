@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 lowest=3.11  # uv takes it for 3.11.0
 there=$(mktemp -d)
 trap 'rm -rf "$there"' EXIT
-"${PYTHON:-.venv/bin/python}" -m venv "$there/venv"
+"${PYTHON:-python3}" -m venv "$there/venv"
 "$there/venv/bin/python" -m pip install -qq uv
 cp requirements.txt "$there/pins.txt"
 "$there/venv/bin/python" -m uv pip compile --quiet --universal --python-version "$lowest" --fork-strategy fewest \
