@@ -34,7 +34,7 @@ def test_one_release_of_each_package():
 
 def test_the_environment_is_the_pinned_one():
     installed = {pin.name: metadata.version(pin.name) for pin in HERE}
-    others = [(str(pin), installed[pin.name]) for pin in HERE if Version(installed[pin.name]).public not in pin.specifier]
+    others = {str(p): installed[p.name] for p in HERE if Version(installed[p.name]).public not in p.specifier}
     assert not others, "not as pinned; run make"
 
 
