@@ -67,10 +67,12 @@ lab: ready ## open the notebooks in JupyterLab
 bench: ready ## the performance ratios, side by side in one run
 	@$(BIN)/python benchmarks/run.py
 
-lint: ready ## what pre-commit checks
+lint: ready ## what pre-commit checks, and that the library's modules import only downwards
 	@$(BIN)/python -m ruff check . || $(call fail,ruff found faults)
 	$(BIN)/python -m ruff format --check . || $(call fail,run make format)
 	$(BIN)/python -m codespell_lib . || $(call fail,codespell found misspellings)
+	$(BIN)/python -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-cache --no-logo || \
+		$(call fail,a module imports from above its place in pyproject.toml)
 
 format: ready ## format code and notebooks
 	@$(BIN)/python -m ruff format .
