@@ -1,6 +1,7 @@
 """Where the course runs."""
 
 import sys
+from pathlib import Path
 
 import matplotlib as mpl
 import pytest
@@ -18,6 +19,25 @@ def test_data_path_says_what_is_there():
         howfar.data_path("brackets", "nope.json")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         howfar.data_path("nowhere", "nope.json")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [("/etc/passwd",), ("brackets", "/etc/passwd"), ("..", "pyproject.toml"), ("brackets/../../pyproject.toml",)],
+)
+def test_data_path_stays_inside_data(parts):
+    with pytest.raises(ValueError, match=r"parts must name a path below data/.*(etc|pyproject)"):
+        howfar.data_path(*parts)
+
+
+@pytest.mark.parametrize("part", [None, 3, b"brackets"])
+def test_data_path_takes_strings(part):
+    with pytest.raises(ValueError, match="parts must be strings, got"):
+        howfar.data_path("brackets", part)
+
+
+def test_data_path_takes_a_path_in_one_piece():
+    assert howfar.data_path("brackets/json.json") == howfar.data_path(Path("brackets"), "json.json")
 
 
 def test_interactive_only_where_a_person_watches(monkeypatch):

@@ -4,8 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-import torch
-
 
 def data_path(*parts):
     """The path of a recorded file, whether the library runs from the repository or from an installed wheel.
@@ -22,17 +20,25 @@ def data_path(*parts):
 
     Raises
     ------
+    ValueError
+        If the path would leave ``data/``: it is absolute, or one of its parts is ``..``.
     FileNotFoundError
         If there is no such file; the message lists what the folder above it holds.
     """
+    try:
+        below = Path(*parts)
+    except TypeError:
+        raise ValueError(f"parts must be strings, got {parts!r}") from None
+    if below.anchor or ".." in below.parts:
+        raise ValueError(f"parts must name a path below data/: not absolute, without '..'; got {str(below)!r}")
     package = Path(__file__).resolve().parent
     in_wheel, in_repository = package / "data", package.parents[1] / "data"
     root = in_wheel if in_wheel.is_dir() else in_repository
-    path = root.joinpath(*parts)
+    path = root / below
     if not path.exists():
         folder = path.parent
         held = ", ".join(sorted(p.name for p in folder.iterdir())) if folder.is_dir() else "nothing: no such folder"
-        raise FileNotFoundError(f"no recorded data {'/'.join(parts)!r}; {folder.name}/ holds: {held}")
+        raise FileNotFoundError(f"no recorded data {below.as_posix()!r}; {folder.name}/ holds: {held}")
     return path
 
 
@@ -54,6 +60,8 @@ def setup():
 
     One thread, because on shared cores two threads can be ten times slower than one.
     """
+    import torch
+
     from howfar import __version__, plotting
 
     torch.set_num_threads(1)
