@@ -6,7 +6,7 @@ True.
 
 import torch
 
-from howfar.encodings.positions import as_generator
+from howfar import checks
 
 SUM_MODES = ("sum", "sum_over_n", "mean")
 SUM_INPUTS = ("uniform", "normal", "binary")
@@ -49,7 +49,7 @@ def lag_recall(batch, length, *, lag=3, vocabulary=8, seed=None, device=None):
     _check_at_least("lag", lag, 0)
     if lag >= length:
         raise ValueError(f"lag must be less than length, got lag={lag} and length={length}")
-    tokens = torch.randint(vocabulary, (batch, length), generator=as_generator(seed))
+    tokens = torch.randint(vocabulary, (batch, length), generator=checks.torch_generator(seed))
     targets = torch.zeros_like(tokens)
     targets[:, lag:] = tokens[:, : length - lag]
     mask = (torch.arange(length) >= lag).expand(batch, length).contiguous()
@@ -98,7 +98,7 @@ def running_sum(batch, length, *, mode="mean", inputs="uniform", n=None, seed=No
         raise ValueError(f"n={n!r} is only for mode='sum_over_n', got mode={mode!r}")
     n = length if n is None else n
     _check_at_least("n", n, 1)
-    generator, shape = as_generator(seed), (batch, length, 1)
+    generator, shape = checks.torch_generator(seed), (batch, length, 1)
     x = torch.randn(shape, generator=generator) if inputs == "normal" else torch.rand(shape, generator=generator)
     if inputs == "binary":
         x = (x < 0.5).float()
