@@ -1,5 +1,6 @@
 """Positional encodings: properties that hold for every registered name, and other people's implementations."""
 
+import itertools
 import math
 
 import numpy as np
@@ -25,7 +26,7 @@ from howfar.encodings import (
 )
 from howfar.encodings.base import _BUILT_IN
 from howfar.encodings.contract import scatter_parameters
-from howfar.transformer import Transformer, TransformerConfig
+from howfar.transformer import Transformer, TransformerConfig, _hide
 
 few = settings(max_examples=12, deadline=None, derandomize=True)
 seeds = st.integers(0, 10_000)
@@ -214,25 +215,23 @@ class LargestTensor(TorchDispatchMode):
     ("name", "options"),
     [*((name, {}) for name in EVERY), ("urpe", {"inner": "relative"}), ("urpe", {"inner": "alibi"})],
 )
-@pytest.mark.parametrize("heads", [1, 4])
-@pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("per_row", [False, True])
-@pytest.mark.parametrize("causal", [False, True])
-def test_no_tensor_of_a_mask_or_bias_is_larger_than_the_logits(name, options, heads, batch, per_row, causal):
+def test_no_tensor_of_a_mask_or_bias_is_larger_than_the_logits(name, options):
     # Each single tensor is bounded, for integer positions (real ones are subtracted in float64); their sum is not.
-    length = 64
-    m = model(name, heads=heads, dtype=torch.float32, causal=causal, encoding_options=options, max_length=length)
-    positions = torch.arange(length).expand(batch, length) if per_row else torch.arange(length)
-    # float32 logits of the batch; of one sequence only, where all rows share their positions.
-    allowed = 4 * heads * length * length * (batch if per_row else 1)
-    with LargestTensor() as largest, torch.no_grad():
-        m.encoding.bias(positions, positions)
-        m.encoding.gate(positions, positions)
-    assert largest.bytes <= allowed
-    with LargestTensor() as largest:
-        m._hidden_pairs(length, None, positions.device)
-        m._hidden_pairs(length, torch.ones(batch, length, dtype=torch.bool), positions.device)
-    assert 0 < largest.bytes <= 4 * heads * length * length * batch
+    length, batch = 64, 3
+    padded = torch.ones(batch, length, dtype=torch.bool)
+    for heads, per_row, causal in itertools.product((1, 4), (False, True), (False, True)):
+        shape = dict(heads=heads, dtype=torch.float32, causal=causal, max_length=length)
+        m = model(name, encoding_options=options, **shape)
+        positions = torch.arange(length).expand(batch, length) if per_row else torch.arange(length)
+        logits = 4 * heads * length * length  # bytes, of one sequence
+        with LargestTensor() as largest, torch.no_grad():
+            bias = m.encoding.bias(positions, positions)
+            m.encoding.gate(positions, positions)
+            _hide(bias, length, causal, None, torch.zeros(1))
+        assert largest.bytes <= logits * (batch if per_row else 1)
+        with LargestTensor() as largest:
+            _hide(bias, length, causal, padded, torch.zeros(1))
+        assert 0 < largest.bytes <= logits * batch
 
 
 def test_the_largest_tensor_is_seen():
@@ -387,6 +386,41 @@ def test_alibi_slopes_numbers():
     assert alibi_slopes(6) == [0.25, 0.0625, 0.015625, 0.00390625, 0.5, 0.125]
     np.testing.assert_allclose(alibi_slopes(12)[8:], [0.70710678, 0.35355339, 0.1767767, 0.08838835], atol=1e-8)
     assert alibi_slopes(1) == [2.0**-8]
+
+
+def test_t5_buckets_are_those_of_exact_arithmetic():
+    edges = 0
+    for buckets in range(4, 40, 4):
+        for max_distance in (buckets + 1, 64, 81, 100, 125, 128, 160, 256, 320):
+            for bidirectional in (True, False):
+                n = buckets // 2 if bidirectional else buckets
+                e, steps = n // 2, n - n // 2
+                expected = []
+                for d in range(max_distance + 3):
+                    above = [s for s in range(steps) if d**steps * e**s >= max_distance**s * e**steps]
+                    expected.append(d if d < e else e + max(above))
+                    edges += e < d < max_distance and any(
+                        d**steps * e**s == max_distance**s * e**steps for s in range(1, steps)
+                    )
+                got = t5_buckets(
+                    -torch.arange(max_distance + 3),
+                    buckets=buckets, max_distance=max_distance, bidirectional=bidirectional,
+                )  # fmt: skip
+                assert got.tolist() == expected, (buckets, max_distance, bidirectional)
+    assert edges > 20  # distances exactly on an edge
+
+
+@pytest.mark.parametrize(
+    ("buckets", "max_distance", "distance", "bucket"), [(9, 128, 8, 5), (10, 160, 10, 6), (20, 320, 20, 12)]
+)
+def test_a_distance_on_an_edge_opens_its_bucket(buckets, max_distance, distance, bucket):
+    options = dict(buckets=buckets, max_distance=max_distance, bidirectional=False)
+    assert t5_buckets(-torch.tensor([distance - 1, distance]), **options).tolist() == [bucket - 1, bucket]
+
+
+def test_t5_buckets_far_out():
+    last = torch.iinfo(torch.int64)
+    assert t5_buckets(torch.tensor([last.min, last.min + 1, last.max])).tolist() == [15, 15, 31]
 
 
 def test_t5_bucket_edges():
@@ -553,6 +587,21 @@ def test_where_values_cannot_be_read_a_table_gives_nan_and_never_a_wrong_row(nam
     assert out[1].isnan().any()
 
 
+@pytest.mark.parametrize("seed", [3, np.int64(3), "torch", "numpy"])
+def test_every_kind_of_seed_draws_positions(seed):
+    make = {"torch": lambda: torch.Generator().manual_seed(3), "numpy": lambda: np.random.default_rng(3)}
+    seeds = [make.get(seed, lambda: seed)() for _ in range(2)]
+    assert torch.equal(*(randomized_positions(5, 99, seed=each) for each in seeds))
+    assert broken_promises("rotary", seed=make.get(seed, lambda: seed)()) == []
+
+
+def test_numpy_s_integers_make_the_same_encoding():
+    sizes = dict(width=np.int64(16), heads=np.int32(2), max_length=np.int64(8))
+    for name in EVERY:
+        made = make_encoding(name, **sizes, causal=np.True_)
+        assert all(type(getattr(made, size)) is int for size in sizes) and made.causal is True
+
+
 @pytest.mark.parametrize("far", [0, 2**24, 2**30])
 def test_real_offsets_depend_on_the_distance_only_however_far_out(far):
     near = torch.arange(8, dtype=torch.float64) / 4
@@ -668,11 +717,14 @@ def test_positions_beyond_a_table_are_refused(name):
         ("relative", {"buckets": 7}, "buckets"),
         ("relative", {"max_distance": 8}, "max_distance"),
         ("alibi", {"slopes": [1.0]}, "one per head"),
-        ("alibi", {"slopes": [1.0, -1.0]}, "not negative"),
-        ("alibi", {"slopes": 1.0}, "slopes must be numbers, one per head, got 1.0"),
-        ("alibi", {"slopes": ["a", "b"]}, "slopes must be numbers"),
+        ("alibi", {"slopes": [1.0, -1.0]}, "slopes must not be negative, got [1.0, -1.0]"),
+        ("alibi", {"slopes": [1.0, float("inf")]}, "slopes must be finite, row 1 is inf"),
+        ("alibi", {"slopes": 1.0}, "slopes must be one per head, got shape () for 2 heads"),
+        ("alibi", {"slopes": ["a", "b"]}, "slopes must hold real numbers"),
         ("relative", {"buckets": 8.0}, "buckets"),
         ("relative", {"max_distance": "far"}, "max_distance"),
+        ("relative", {"max_distance": 128.0}, "max_distance must be an integer from 1 to 1048576, got 128.0"),
+        ("relative", {"max_distance": 10**9}, "max_distance must be an integer from 1 to 1048576"),
         ("urpe", {"inner": "rotary", "inner_options": {"width": 8}}, "inner_options must not contain 'width'"),
         ("urpe", {"inner": "rotary", "inner_options": 3}, "inner_options must map"),
         ("none", {"causal": "no"}, "causal must be True or False, got 'no'"),
@@ -687,6 +739,8 @@ def test_positions_beyond_a_table_are_refused(name):
         ("none", {"base": 3}, "no option 'base'"),
         ("rotary", {"bases": 3}, "base, pairing"),
         ("rope", {}, "rotary"),
+        (["rotary"], {}, "encoding must be one of"),
+        ("urpe", {"inner": ["rotary"]}, "encoding must be one of"),
     ],
 )
 def test_bad_options_are_refused_by_name(name, options, says):
@@ -702,6 +756,10 @@ def test_other_bad_arguments_are_refused():
         randomized_positions(2, 4, seed="0")
     with pytest.raises(ValueError, match="batch"):
         randomized_positions(2, 4, batch=0)
+    with pytest.raises(ValueError, match=r"length must be a positive integer, got 2.0"):
+        randomized_positions(2.0, 4)
+    with pytest.raises(ValueError, match="device"):
+        randomized_positions(2, 4, device="abacus")
     with pytest.raises(ValueError, match="to must"):
         convert_pairing(torch.zeros(4), to="other")
     with pytest.raises(ValueError, match="heads must divide"):

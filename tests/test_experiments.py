@@ -61,7 +61,7 @@ def test_full_grid_covers_what_the_source_leaves_unsaid():
 @pytest.mark.parametrize("inputs", ["uniform", "normal", "binary"])
 @pytest.mark.parametrize("length", [20, 50, 100, 200])
 def test_baselines_are_what_simulation_says(score, inputs, length):
-    _, sums, _ = tasks.running_sum(5_000, length, mode="sum", inputs=inputs, seed=3)
+    sums = tasks.running_sum(5_000, length, mode="sum", inputs=inputs, seed=3).targets
     sums, i = sums[..., 0].double().numpy(), np.arange(1, length + 1)
     mean = {"uniform": 0.5, "normal": 0.0, "binary": 0.5}[inputs]
     unit = {"sum": 1 / 50 + 0 * i, "sum_over_n": 1 / length + 0 * i, "mean": 1 / i}[score]
@@ -101,16 +101,16 @@ def test_records_are_of_the_models_that_training_alone_makes(small):
     assert len(frame) == 2 * 3 * 2 and set(frame["score"]) == {"sum", "sum_over_n"}
 
     def sample(generator):
-        return tasks.running_sum(2, 50, mode="sum_over_n", n=50, seed=generator)[:2]
+        return tasks.running_sum(2, 50, mode="sum_over_n", n=50, seed=generator)
 
     alone = train(
-        running_sum.model_config("rotary", True), sample, torch.nn.functional.mse_loss,
+        running_sum.model_config("rotary", True), sample, tasks.mean_squared_error,
         steps=4, seeds=[4], lr=3e-3, warmup=0,
     )  # fmt: skip
-    x, sums, _ = tasks.running_sum(6, 200, mode="sum", seed=10_200)
+    test = tasks.running_sum(6, 200, mode="sum", seed=10_200)
     for score, unit in (("sum", 50), ("sum_over_n", 200)):
         (row,) = frame[(frame["score"] == score) & (frame["length"] == 200) & (frame["seed"] == 4)].to_dict("records")
-        expected = float((alone(x)[0] - sums / unit).square().mean())
+        expected = float((alone(test.inputs)[0] - test.targets / unit).square().mean())
         assert row["mse"] == pytest.approx(expected, rel=1e-3)
 
 
@@ -176,7 +176,7 @@ def test_offsets_in_training_are_offsets(monkeypatch):
 
     def spy(config, sample, loss, **options):
         for seed in range(40):
-            seen.append(sample(torch.Generator().manual_seed(seed))[2])
+            seen.append(sample(torch.Generator().manual_seed(seed)).positions)
         return train(config, sample, loss, **options)
 
     monkeypatch.setattr(equivariance, "train", spy)

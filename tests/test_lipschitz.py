@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from howfar.encodings import ENCODINGS, Encoding, make_encoding, register
 from howfar.encodings.contract import scatter_parameters
 from howfar.lipschitz import attention_bound, jacobian_norm, largest_ratio
-from howfar.transformer import Attention, Transformer, TransformerConfig
+from howfar.transformer import Attention, Transformer, TransformerConfig, _hide
 
 few = settings(max_examples=15, deadline=None, derandomize=True)
 
@@ -83,7 +83,7 @@ class ReaderTurn(Encoding):
     shift_invariant = False
 
     def rotate(self, x, positions):
-        return x * (1 + positions[..., None])
+        return x * (1 + positions[..., None, :, None])
 
 
 ENCODED = [
@@ -113,8 +113,9 @@ def test_the_bound_is_above_the_exact_norm(name, options, seed, n, radius, causa
     scatter_parameters(encoding)
     p = torch.arange(n)
     bias, gate = encoding.bias(p, p), encoding.gate(p, p)
-    hides = torch.ones(n, n, dtype=torch.bool).triu(1) if causal else None
-    exact = exact_norm(lambda x: layer(x, encoding, p, bias, gate, hides), in_ball(seed, n, width, radius))
+    x = in_ball(seed, n, width, radius)
+    bias = _hide(bias, n, causal, None, x)
+    exact = exact_norm(lambda x: layer(x, encoding, p, bias, gate), x)
     bound = attention_bound(layer, radius=radius, length=n, encoding=encoding)
     assert bound.kind == "upper bound"
     assert exact <= bound.value * (1 + 1e-9)
@@ -168,11 +169,43 @@ def test_bad_input_is_refused():
     for at in (-1.0, 0.0):  # NaN, infinite
         with pytest.raises(ValueError, match="finite Jacobian"):
             jacobian_norm(torch.sqrt, torch.tensor([1.0, at]))
+    for bad in (float("nan"), float("inf")):  # the Jacobian of 2x is finite there, and its norm says nothing
+        with pytest.raises(ValueError, match="x must be finite"):
+            jacobian_norm(lambda x: 2 * x, torch.tensor([1.0, bad]))
+    for options in (dict(iterations=2.5), dict(iterations=None), dict(tolerance="small"), dict(seed=1.5)):
+        with pytest.raises(ValueError, match=next(iter(options))):
+            jacobian_norm(torch.sin, torch.zeros(2), **options)
     layer = Attention(8, 2)
     with pytest.raises(ValueError, match="radius"):
         attention_bound(layer, radius=0.0, length=3)
     with pytest.raises(ValueError, match="length"):
         attention_bound(layer, radius=1.0, length=0)
+    with pytest.raises(ValueError, match=r"length must be a positive integer, got 2.0"):
+        attention_bound(layer, radius=1.0, length=2.0)
+    with pytest.raises(ValueError, match="radius must be a finite number"):
+        attention_bound(layer, radius="1", length=2)
+    with pytest.raises(ValueError, match="attention must be howfar's Attention, got Linear"):
+        attention_bound(torch.nn.Linear(2, 2), radius=1.0, length=2)
+    with pytest.raises(ValueError, match="encoding must be howfar's Encoding, got str"):
+        attention_bound(layer, radius=1.0, length=2, encoding="rotary")
     turn = ENCODINGS["reader_turn"](8, 2, 16)
     with pytest.raises(ValueError, match="RoPE"):
         attention_bound(layer, radius=1.0, length=3, encoding=turn)
+
+
+def test_what_are_no_tensors_is_refused_by_name():
+    x = torch.zeros(3, 2)
+    with pytest.raises(ValueError, match="x must be a tensor of real numbers, got ndarray"):
+        jacobian_norm(torch.sin, x.numpy())
+    with pytest.raises(ValueError, match=r"x must be a tensor of real numbers, got torch.complex64"):
+        jacobian_norm(torch.sin, x + 1j)
+    with pytest.raises(ValueError, match="u must be a tensor of real numbers, got ndarray"):
+        largest_ratio(torch.sin, x.numpy(), x)
+    with pytest.raises(ValueError, match="v must be a tensor of real numbers, got list"):
+        largest_ratio(torch.sin, x, x.tolist())
+    with pytest.raises(ValueError, match=r"function\(u\) must be a tensor of real numbers, got float"):
+        largest_ratio(lambda x: 1.0, x, x + 1)
+    with pytest.raises(ValueError, match=r"function must give 3 rows for 3, got \(2,\), \(2,\)"):
+        largest_ratio(lambda x: x.sum(0), x, x + 1)
+    with pytest.raises(ValueError, match="distances must hold real numbers"):
+        largest_ratio(torch.sin, x, x + 1, distances=["a"] * 3)

@@ -1,11 +1,12 @@
 """Tasks: targets are what they say, data is fresh and repeatable."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from howfar.tasks import lag_recall, running_sum
+from howfar.tasks import Batch, cross_entropy, lag_recall, mean_squared_error, running_sum
 from howfar.transformer import Transformer, TransformerConfig
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
@@ -18,7 +19,10 @@ few = settings(max_examples=25, deadline=None, derandomize=True)
 )  # fmt: skip
 def test_lag_recall(batch, length, lag, vocabulary, seed):
     lag = min(lag, length - 1)
-    tokens, targets, mask = lag_recall(batch, length, lag=lag, vocabulary=vocabulary, seed=seed)
+    made = lag_recall(batch, length, lag=lag, vocabulary=vocabulary, seed=seed)
+    made.check()
+    tokens, targets, mask, positions = made
+    assert positions is None
     assert tokens.shape == targets.shape == mask.shape == (batch, length)
     assert tokens.dtype is targets.dtype is torch.int64 and mask.dtype is torch.bool
     assert tokens.min() >= 0 and tokens.max() < vocabulary
@@ -29,7 +33,7 @@ def test_lag_recall(batch, length, lag, vocabulary, seed):
 
 
 def test_lag_recall_draws_all_tokens_equally_often():
-    tokens, _, _ = lag_recall(100, 100, vocabulary=5, seed=0)
+    tokens = lag_recall(100, 100, vocabulary=5, seed=0).inputs
     assert (torch.bincount(tokens.flatten()) / 10_000 - 0.2).abs().max() < 0.02
 
 
@@ -42,9 +46,10 @@ def test_running_sum_in_its_three_units(batch, length, inputs, seed, n):
     made = {
         mode: running_sum(batch, length, mode=mode, inputs=inputs, seed=seed) for mode in ("sum", "sum_over_n", "mean")
     }
-    x, total, mask = made["sum"]
+    made["sum"].check()
+    x, total, mask, positions = made["sum"]
     assert x.shape == total.shape == (batch, length, 1) and x.dtype is total.dtype is torch.float32
-    assert mask.shape == (batch, length) and mask.all()
+    assert mask is positions is None
     for i in range(length):
         torch.testing.assert_close(total[:, i], x[:, : i + 1].sum(1), atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(made["mean"][1][:, i], x[:, : i + 1].mean(1), atol=1e-4, rtol=1e-4)
@@ -56,7 +61,7 @@ def test_running_sum_in_its_three_units(batch, length, inputs, seed, n):
 
 def test_the_inputs_of_the_running_sum_have_their_laws():
     for inputs, mean, variance in (("uniform", 0.5, 1 / 12), ("normal", 0.0, 1.0), ("binary", 0.5, 0.25)):
-        x, _, _ = running_sum(200, 200, inputs=inputs, seed=0)
+        x = running_sum(200, 200, inputs=inputs, seed=0).inputs
         assert float(x.mean()) == pytest.approx(mean, abs=0.03)
         assert float(x.var()) == pytest.approx(variance, rel=0.03)
     assert set(x.unique().tolist()) == {0.0, 1.0}
@@ -65,11 +70,13 @@ def test_the_inputs_of_the_running_sum_have_their_laws():
 @pytest.mark.parametrize("task", [lag_recall, running_sum])
 def test_seeds_and_generators(task):
     a, b = task(3, 8, seed=1), task(3, 8, seed=1)
-    assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+    assert torch.equal(a.inputs, b.inputs) and torch.equal(a.targets, b.targets)
     assert not torch.equal(a[0], task(3, 8, seed=2)[0])
     stream = torch.Generator().manual_seed(1)
     first, second = task(3, 8, seed=stream), task(3, 8, seed=stream)
     assert torch.equal(first[0], a[0]) and not torch.equal(first[0], second[0])
+    from_numpy = [task(3, 8, seed=np.random.default_rng(5)).inputs for _ in range(2)]
+    assert torch.equal(*from_numpy)
     before = torch.get_rng_state()
     task(3, 8, seed=1)
     assert torch.equal(before, torch.get_rng_state())
@@ -80,11 +87,11 @@ def test_a_tiny_model_with_rope_learns_lag_one_and_does_not_care_where_it_starts
     m = Transformer(TransformerConfig(width=32, heads=2, vocabulary=4, outputs=4, encoding="rotary"))
     optimiser, stream = torch.optim.AdamW(m.parameters(), lr=3e-3), torch.Generator().manual_seed(0)
     for _ in range(120):
-        tokens, targets, mask = lag_recall(16, 12, lag=1, vocabulary=4, seed=stream)
+        batch = lag_recall(16, 12, lag=1, vocabulary=4, seed=stream)
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(m(tokens)[mask], targets[mask]).backward()
+        cross_entropy(m(batch.inputs), batch).backward()
         optimiser.step()
-    tokens, targets, mask = lag_recall(64, 12, lag=1, vocabulary=4, seed=99)
+    tokens, targets, mask, _ = lag_recall(64, 12, lag=1, vocabulary=4, seed=99)
     with torch.no_grad():
         out, moved = m(tokens), m(tokens, torch.arange(12) + 200)
     assert (out.argmax(-1) == targets)[mask].float().mean() > 0.95
@@ -100,6 +107,9 @@ def test_a_tiny_model_with_rope_learns_lag_one_and_does_not_care_where_it_starts
         (lambda: lag_recall(2, 0), "length"),
         (lambda: lag_recall(2, 8, vocabulary=1), "vocabulary"),
         (lambda: lag_recall(2, 8, seed=1.5), "seed"),
+        (lambda: lag_recall(2, 8, device="abacus"), "device must be cpu, cuda or cuda:N, got 'abacus'"),
+        (lambda: running_sum(2, 3.0), "length must be a positive integer, got 3.0"),
+        (lambda: running_sum(2, 3, device=3.5), "device"),
         (lambda: running_sum(2, 3, mode="total"), "mode must be one of"),
         (lambda: running_sum(2, 3, inputs="cauchy"), "inputs must be one of"),
         (lambda: running_sum(2, 3, n=3), "n=3 is only for"),
@@ -110,3 +120,70 @@ def test_bad_input_is_refused(call, says):
     with pytest.raises(ValueError) as error:
         call()
     assert says in str(error.value)
+
+
+def test_numpy_s_integers_are_integers():
+    sizes = [np.int64(2), np.int32(5)]
+    assert torch.equal(lag_recall(*sizes, lag=np.int64(1), seed=np.int64(3)).inputs, lag_recall(2, 5, seed=3).inputs)
+
+
+# ---------------------------------------------------------------- batches and losses
+
+
+def test_a_batch_moves_as_a_whole():
+    batch = Batch(torch.zeros(2, 3), torch.ones(2, 3), positions=torch.arange(3)).to("meta")
+    assert isinstance(batch, Batch) and batch.mask is None
+    assert all(part.device.type == "meta" for part in batch if part is not None)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_losses_are_the_means_over_what_counts(masked):
+    generator = torch.Generator().manual_seed(0)
+    mask = torch.rand(4, 6, generator=generator) < 0.5 if masked else None
+    counts = mask if masked else torch.ones(4, 6, dtype=torch.bool)
+    logits, classes = torch.randn(4, 6, 5, generator=generator), torch.randint(5, (4, 6), generator=generator)
+    expected = torch.nn.functional.cross_entropy(logits[counts], classes[counts])
+    torch.testing.assert_close(cross_entropy(logits, Batch(classes, classes, mask)), expected)
+    for shape in ((4, 6), (4, 6, 1), (4, 6, 3)):
+        outputs, targets = torch.randn(2, *shape, generator=generator)
+        expected = torch.nn.functional.mse_loss(outputs[counts], targets[counts])
+        torch.testing.assert_close(mean_squared_error(outputs, Batch(targets, targets, mask)), expected)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_losses_run_under_vmap_and_what_does_not_count_has_no_gradient(masked):
+    mask = torch.tensor([[True, False, True]]).expand(2, 3) if masked else None
+    classes, numbers = torch.tensor([[0, 4, 1], [2, 3, 3]]), torch.randn(2, 3, 5)
+    for loss, targets in ((cross_entropy, classes), (mean_squared_error, numbers)):
+        outputs = torch.randn(3, 2, 3, 5, requires_grad=True)
+        together = torch.vmap(loss, in_dims=(0, None))(outputs, Batch(targets, targets, mask))
+        torch.testing.assert_close(together, torch.stack([loss(o, Batch(targets, targets, mask)) for o in outputs]))
+        gradient = torch.autograd.grad(together.sum(), outputs)[0]
+        assert bool(gradient[:, :, 1].any()) is not masked and bool(gradient[:, :, 0].all())
+
+
+def test_losses_refuse_shapes_that_would_be_stretched():
+    batch = running_sum(2, 4, seed=0)
+    with pytest.raises(ValueError, match=r"outputs must be \(2, 4, 1\) as targets are, got \(2, 4\)"):
+        mean_squared_error(batch.inputs[..., 0], batch)
+    words = lag_recall(2, 4, seed=0)
+    with pytest.raises(ValueError, match=r"outputs must be \(2, 4, 'classes'\) for these targets, got \(2, 5, 8\)"):
+        cross_entropy(torch.zeros(2, 5, 8), words)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        (dict(inputs=[[1, 2]]), "inputs must be a tensor, got list"),
+        (dict(targets=None), "targets must be a tensor, got NoneType"),
+        (dict(targets=torch.zeros(2, 4)), r"targets must be \(batch, length, ...\) as inputs are, got \(2, 4\)"),
+        (dict(mask=torch.ones(2, 3)), r"mask must be bool of shape \(2, 3\), got torch.float32"),
+        (dict(mask=torch.ones(3, dtype=torch.bool)), "mask must be bool of shape"),
+        (dict(mask=torch.zeros(2, 3, dtype=torch.bool)), "mask is False everywhere"),
+        (dict(positions=3), "positions must be a tensor, got int"),
+    ],
+)
+def test_a_batch_whose_parts_do_not_fit_is_refused(parts, says):
+    good = dict(inputs=torch.zeros(2, 3, dtype=torch.int64), targets=torch.zeros(2, 3))
+    with pytest.raises(ValueError, match=says):
+        Batch(**(good | parts)).check()

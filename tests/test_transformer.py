@@ -4,6 +4,7 @@ import copy
 import pickle
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -91,7 +92,7 @@ def test_vmap_over_positions_equals_the_models_one_by_one(name, options):
     own = tokens(3, 4, 8)
     positions = torch.stack([torch.arange(8) + i for i in range(3)])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # bucketize has no batching rule
+        warnings.simplefilter("error")
         out = vmap(lambda p, x, at: functional_call(models[0], p, (x, at)))(parameters, own, positions)
     for i, m in enumerate(models):
         torch.testing.assert_close(out[i], m(own[i], positions[i]), atol=1e-9, rtol=1e-9)
@@ -295,6 +296,14 @@ def test_bad_inputs_are_refused():
     ):
         with pytest.raises(ValueError, match=says):
             m(bad)
+    with pytest.raises(ValueError, match="config must be a TransformerConfig, got NoneType"):
+        Transformer(None)
+    for dtype in (torch.float32, torch.float16):
+        with pytest.raises(ValueError, match=f"inputs must be torch.float64, as the weights are, got {dtype}"):
+            n(torch.zeros(2, 8, 2, dtype=dtype))
+    for bad in (tokens(0, 8), tokens(2, 0)):
+        with pytest.raises(ValueError, match="inputs must hold at least one token"):
+            m(bad)
     for bad in (torch.zeros(2, 8, 3), torch.zeros(2, 8), torch.zeros(2, 8, 2, dtype=torch.int64)):
         with pytest.raises(ValueError, match="inputs must be real numbers"):
             n(bad)
@@ -313,3 +322,10 @@ def test_configurations_compare_hash_and_stay_as_they_are():
     assert len({a, b, config(encoding_options={"base": 5.0})}) == 2
     with pytest.raises(AttributeError):
         a.depth = 3
+
+
+def test_numpy_s_numbers_make_the_same_configuration():
+    plain = config(causal=False, mlp_ratio=2)
+    other = config(width=np.int64(16), heads=np.int32(2), causal=np.False_, mlp_ratio=np.float32(2))
+    assert plain == other and hash(plain) == hash(other)
+    assert type(other.width) is int and type(other.mlp_ratio) is float and other.causal is False

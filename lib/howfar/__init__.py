@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # for editors and type checkers; where the library runs, __getattr__ does the same
     from howfar import (  # noqa: I001
-        checks, claims, cli, dyck, encodings, engines, environment, exercises, experiments, lipschitz,
+        checks, claims, cli, dyck, encodings, engines, ensembles, environment, exercises, experiments, lipschitz,
         plotting, predicates, progress, results, search, tables, tasks, training, transformer, wasserstein, widgets,
     )  # fmt: skip
     from howfar.encodings import ENCODINGS, make_encoding, randomized_positions, register
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers; where the library runs, __ge
 
 __all__ = [
     "ENCODINGS", "Transformer", "TransformerConfig", "__version__", "check", "checks", "claims", "cli",
-    "data_path", "dyck", "encodings", "engines", "environment", "exercises", "experiments", "is_interactive",
+    "data_path", "dyck", "encodings", "engines", "ensembles", "environment", "exercises", "experiments", "is_interactive",
     "lipschitz", "make_encoding", "plotting", "predicates", "progress", "quiz", "randomized_positions", "record", "register",
     "results", "search", "setup", "table", "tables", "tasks", "training", "transformer", "use", "wasserstein", "widgets",
 ]  # fmt: skip

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
+from howfar import checks
 from howfar.encodings import Encoding, Rotary, Urpe
-from howfar.encodings.positions import as_generator
+from howfar.transformer import Attention
 
 LOWER, UPPER = "lower estimate", "upper bound"
 
@@ -39,7 +40,7 @@ class Estimate:
         return f"{self.value:.4g} ({self.kind} of {self.of})"
 
 
-def largest_ratio(function, u, v, distances=None):
+def largest_ratio(function, u, v, *, distances=None):
     """The largest ratio of distances, outputs over inputs, among pairs of points: a LOWER ESTIMATE, no certificate.
 
     Parameters
@@ -59,15 +60,21 @@ def largest_ratio(function, u, v, distances=None):
     Raises
     ------
     ValueError
-        If shapes disagree, a distance is negative or NaN, an output is not finite, or all pairs have distance
-        zero.
+        If an argument is no tensor, shapes disagree, a distance is negative or NaN, an output is not finite, or all
+        pairs have distance zero.
     """
+    _check_tensors(u=u, v=v)
     if u.shape != v.shape or u.ndim == 0 or len(u) == 0:
         raise ValueError(f"u and v must be batches of the same shape, got {tuple(u.shape)} and {tuple(v.shape)}")
-    moved = _row_norms(_to_double(function(u)) - _to_double(function(v)))
+    at_u, at_v = function(u), function(v)
+    _check_tensors(**{"function(u)": at_u, "function(v)": at_v})
+    if at_u.shape != at_v.shape or at_u.ndim == 0 or len(at_u) != len(u):
+        raise ValueError(f"function must give {len(u)} rows for {len(u)}, got {tuple(at_u.shape)}, {tuple(at_v.shape)}")
+    moved = _row_norms(_to_double(at_u) - _to_double(at_v))
     if distances is None:
         distances = _row_norms(_to_double(u) - _to_double(v))
-    distances = torch.as_tensor(distances, device=moved.device).double()
+    else:
+        distances = torch.from_numpy(checks.reals("distances", distances, finite=False)).to(moved.device)
     if distances.shape != moved.shape:
         raise ValueError(f"distances must be {tuple(moved.shape)}, one per pair, got {tuple(distances.shape)}")
     if not bool((distances >= 0).all()):
@@ -81,7 +88,7 @@ def largest_ratio(function, u, v, distances=None):
     return Estimate(float(ratio), LOWER, "the Lipschitz constant")
 
 
-def jacobian_norm(function, x, iterations=50, tolerance=1e-6, seed=0):
+def jacobian_norm(function, x, *, iterations=50, tolerance=1e-6, seed=0):
     """The largest singular value of the Jacobian at ``x``, by power iteration: a LOWER ESTIMATE, no certificate.
 
     Lower twice: power iteration approaches the norm from below, and the norm at one point is at most the
@@ -92,12 +99,12 @@ def jacobian_norm(function, x, iterations=50, tolerance=1e-6, seed=0):
     function : callable
         From one tensor to one tensor; differentiable.
     x : floating tensor
-        Any shape: inputs and outputs count as long vectors with the Euclidean norm.
+        Any shape: inputs and outputs count as long vectors with the Euclidean norm. Finite.
     iterations : int
         At most this many; each costs one ``torch.func.jvp`` and one ``vjp``.
     tolerance : float
         Stop when the value grows by less than this fraction.
-    seed : int or torch.Generator
+    seed : int, torch.Generator, numpy.random.Generator or None
         Of the starting direction.
 
     Returns
@@ -107,14 +114,17 @@ def jacobian_norm(function, x, iterations=50, tolerance=1e-6, seed=0):
     Raises
     ------
     ValueError
-        If a product with the Jacobian is not finite: of NaN no estimate can be made.
+        If an argument is out of its range, or x or a product with the Jacobian is not finite: of NaN no estimate can
+        be made.
     """
+    _check_tensors(x=x)
     if not x.is_floating_point():
         raise ValueError(f"x must be a floating tensor, got {x.dtype}")
-    if iterations < 1:
-        raise ValueError(f"iterations must be at least 1, got {iterations!r}")
+    if not bool(x.isfinite().all()):
+        raise ValueError("x must be finite, got NaN or an infinite number")
+    iterations, tolerance = checks.count("iterations", iterations), checks.number("tolerance", tolerance, least=0)
     _, pull_back = torch.func.vjp(function, x)
-    direction = torch.randn(x.shape, generator=as_generator(seed), dtype=torch.float64).to(x)
+    direction = torch.randn(x.shape, generator=checks.torch_generator(seed), dtype=torch.float64).to(x)
     norm = 0.0
     for _ in range(iterations):
         direction = direction / direction.norm()
@@ -162,8 +172,8 @@ def attention_bound(attention, *, radius, length, encoding=None):
     Raises
     ------
     ValueError
-        If the radius is not positive and finite, or the encoding turns queries and keys in a way that isn't
-        `Rotary`.
+        If an argument is of another type or out of its range, or the encoding turns queries and keys in a way that
+        isn't `Rotary`.
 
     Notes
     -----
@@ -174,10 +184,10 @@ def attention_bound(attention, *, radius, length, encoding=None):
     second term; a key bias does likewise in the third, with RoPE only. Sharper bounds: Castin, Ablin and
     Peyré, ICML 2024 (arXiv:2312.14820).
     """
-    if not 0 < radius < float("inf"):
-        raise ValueError(f"radius must be positive and finite, got {radius!r}")
-    if not isinstance(length, int) or length < 1:
-        raise ValueError(f"length must be a positive integer, got {length!r}")
+    radius, length = checks.number("radius", radius, above=0), checks.count("length", length)
+    for name, value, kind in (("attention", attention, Attention), ("encoding", encoding, (Encoding, type(None)))):
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} must be howfar's {name.capitalize()}, got {type(value).__name__}")
     gate = None
     if encoding is not None:
         positions = torch.arange(length, device=attention.out.weight.device)
@@ -221,6 +231,13 @@ def _turns(encoding):
     if isinstance(encoding, Rotary):
         return True
     raise ValueError(f"encoding turns queries and keys, and only RoPE is known to keep norms; got {encoding!r}")
+
+
+def _check_tensors(**values):
+    for name, value in values.items():
+        if not isinstance(value, torch.Tensor) or value.is_complex():
+            got = value.dtype if isinstance(value, torch.Tensor) else type(value).__name__
+            raise ValueError(f"{name} must be a tensor of real numbers, got {got}")
 
 
 def _norm(matrix):

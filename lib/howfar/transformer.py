@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from howfar import checks
 from howfar.encodings import check_positions, make_encoding
-from howfar.encodings.base import check_count, check_number, check_options
-from howfar.encodings.positions import extremes, trusted_positions
+from howfar.encodings.base import check_options
+from howfar.encodings.positions import extremes, trusted_positions, values_are_trusted
 
 NORMS = ("pre", "post", "none")
 
@@ -60,24 +61,7 @@ class TransformerConfig:
     max_length: int = 512
 
     def __post_init__(self):
-        for name in ("depth", "width", "heads", "outputs", "max_length"):
-            check_count(name, getattr(self, name))
-        if self.width % self.heads:
-            raise ValueError(f"heads must divide width, got heads={self.heads} and width={self.width}")
-        if (self.vocabulary is None) == (self.features is None):
-            raise ValueError(
-                "give either vocabulary (token inputs) or features (continuous inputs), "
-                f"got vocabulary={self.vocabulary!r} and features={self.features!r}"
-            )
-        name = "features" if self.vocabulary is None else "vocabulary"
-        check_count(name, getattr(self, name))
-        if self.norm not in NORMS:
-            raise ValueError(f"norm must be one of {', '.join(map(repr, NORMS))}; got {self.norm!r}")
-        check_number("mlp_ratio", self.mlp_ratio, least=0)
-        for name in ("causal", "skip"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
-        check_options("encoding_options", self.encoding_options)
+        _check_config(self)
 
 
 class Transformer(nn.Module):
@@ -89,13 +73,14 @@ class Transformer(nn.Module):
 
     Notes
     -----
-    Attention is written out (no fused kernel), because its weights are recorded, encodings may multiply them
-    after the softmax, and ensembles run the model under ``torch.vmap``. Positions are an argument: the model
-    never invents others than 0, 1, 2, ... The encoding is made last, so that two models with the same seed
-    and different encodings start with the same weights elsewhere.
+    Attention is written out (no fused kernel), because its weights are recorded and encodings may multiply them after
+    the softmax. Positions are an argument: the model never invents others than 0, 1, 2, ... The encoding is made last,
+    so that two models with the same seed and different encodings start with the same weights elsewhere.
     """
 
     def __init__(self, config):
+        if not isinstance(config, TransformerConfig):
+            raise ValueError(f"config must be a TransformerConfig, got {type(config).__name__}")
         super().__init__()
         self.config = config
         if config.vocabulary is not None:
@@ -134,59 +119,30 @@ class Transformer(nn.Module):
         Raises
         ------
         ValueError
-            If an argument has the wrong shape or dtype, a token is not in the vocabulary (not read on a GPU),
-            or a position is negative or one that the encoding cannot represent.
+            If an argument has the wrong shape or dtype, a token is not in the vocabulary, or a position is negative
+            or one that the encoding cannot represent.
         """
-        self._check_inputs(inputs, mask)
-        batch, length = inputs.shape[:2]
-        encoding = self.encoding
+        if not values_are_trusted():
+            self.check(inputs, positions, mask)
+        length, encoding = inputs.shape[1], self.encoding
         if positions is None:
-            encoding.check(torch.arange(length, device="cpu"))  # where reading costs no wait for a GPU
             positions = torch.arange(length, device=inputs.device)
-        else:
-            check_positions(positions, length=length, batch=batch)
-            encoding.check(positions)
-        hides = self._hidden_pairs(length, mask, inputs.device)
-        with trusted_positions():
-            hidden = self.embedded(encoding.embed(self.inputs(inputs), positions))  # (batch, length, width)
+        with trusted_positions():  # they are checked; the encoding need not read them again
+            x = self.embedded(encoding.embed(self.inputs(inputs), positions))  # (batch, length, width)
             bias, gate = encoding.bias(positions, positions), encoding.gate(positions, positions)
+            bias = _hide(bias, length, self.config.causal, mask, x)
             for block in self.blocks:
-                hidden = block(hidden, encoding, positions, bias, gate, hides)
-        return self.outputs(self.norm(hidden))
+                x = block(x, encoding, positions, bias, gate)
+        return self.outputs(self.norm(x))
 
-    def _hidden_pairs(self, length, mask, device):
-        """True where a query must not see a key: (length, length), (batch, 1, 1 or length, length), or None."""
-        hides = None
-        if self.config.causal:
-            hides = torch.ones(length, length, dtype=torch.bool, device=device).triu(1)
-        if mask is not None:
-            padding = ~mask[:, None, None, :]
-            hides = padding if hides is None else hides | padding
-        return hides
-
-    def _check_inputs(self, inputs, mask):
-        for name, value in (("inputs", inputs), ("mask", mask)):
-            if not isinstance(value, torch.Tensor) and not (name == "mask" and value is None):
-                raise ValueError(f"{name} must be a tensor, got {type(value).__name__}")
-        if self.config.vocabulary is not None:
-            if inputs.ndim != 2 or inputs.dtype not in (torch.int64, torch.int32):
-                raise ValueError(
-                    f"inputs must be int64 tokens of shape (batch, length), got {inputs.dtype} {tuple(inputs.shape)}"
-                )
-            ends = None if inputs.is_cuda else extremes(inputs)  # a GPU would have to be waited for
-            if ends is not None and not (ends[0] >= 0 and ends[1] < self.config.vocabulary):
-                raise ValueError(
-                    f"inputs must be tokens from 0 to {self.config.vocabulary - 1}, got {ends[0]} to {ends[1]}"
-                )
-        elif inputs.ndim != 3 or inputs.shape[-1] != self.config.features or not inputs.is_floating_point():
-            raise ValueError(
-                f"inputs must be real numbers of shape (batch, length, {self.config.features}), "
-                f"got {inputs.dtype} {tuple(inputs.shape)}"
-            )
-        if mask is not None and (mask.dtype is not torch.bool or mask.shape != inputs.shape[:2]):
-            raise ValueError(
-                f"mask must be bool of shape {tuple(inputs.shape[:2])}, got {mask.dtype} {tuple(mask.shape)}"
-            )
+    def check(self, inputs, positions=None, mask=None):
+        """Raise a ValueError for arguments that `forward` cannot take."""
+        _check_inputs(inputs, self.config, self.outputs.weight.dtype)
+        if positions is None:
+            positions = torch.arange(inputs.shape[1])
+        check_positions(positions, length=inputs.shape[1], batch=inputs.shape[0])
+        self.encoding.check(positions)
+        _check_mask(mask, tuple(inputs.shape[:2]))
 
 
 class Block(nn.Module):
@@ -202,13 +158,15 @@ class Block(nn.Module):
             self.mlp = nn.Sequential(nn.Linear(config.width, units), nn.GELU(), nn.Linear(units, config.width))
             self.mlp_norm = nn.LayerNorm(config.width) if config.norm != "none" else nn.Identity()
 
-    def forward(self, x, encoding, positions, bias, gate, hides):
-        x = self._sublayer(x, self.attention_norm, self.attention, encoding, positions, bias, gate, hides)
-        return self._sublayer(x, self.mlp_norm, self.mlp) if self.config.mlp_ratio else x
+    def forward(self, x, *where):
+        """x (batch, length, width) -> the same shape; ``where`` is what `Attention` is told about positions."""
+        x = self._add(x, self.attention_norm, lambda y: self.attention(y, *where))
+        return self._add(x, self.mlp_norm, self.mlp) if self.config.mlp_ratio else x
 
-    def _sublayer(self, x, norm, layer, *arguments):
+    def _add(self, x, norm, layer):
+        """x + layer(norm(x)) in a pre-norm model, norm(x + layer(x)) in a post-norm one."""
         pre = self.config.norm == "pre"
-        y = layer(norm(x) if pre else x, *arguments)
+        y = layer(norm(x) if pre else x)
         y = x + y if self.config.skip else y
         return y if pre else norm(y)
 
@@ -223,25 +181,21 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
         self.weights = nn.Identity()  # where `record` listens
 
-    def forward(self, x, encoding, positions, bias=None, gate=None, hides=None):
-        """x (batch, length, width) -> the same shape."""
-        batch, length, width = x.shape
-        parts = self.qkv(x).chunk(3, dim=-1)  # queries, keys, values, each (batch, length, width)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+    def forward(self, x, encoding, positions, bias=None, gate=None):
+        """x (batch, length, width) -> the same shape; bias and gate (heads or 1, queries, keys), or with a batch."""
+        q, k, v = self.qkv(x).chunk(3, dim=-1)  # each (batch, length, width)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
         # Now each is (batch, heads, length, head_width).
         q, k = encoding.rotate(q, positions), encoding.rotate(k, positions)
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)  # (batch, heads, queries, keys)
         if bias is not None:
-            scores = scores + bias  # (heads, queries, keys) or (batch, heads, queries, keys)
-        if hides is not None:
-            # Finite, so that a row without any visible key is uniform rather than NaN.
-            scores = scores.masked_fill(hides, torch.finfo(scores.dtype).min)
+            scores = scores + bias
         weights = scores.softmax(dim=-1)
         if gate is not None:
             weights = weights * gate
         weights = self.weights(weights).to(v.dtype)
         mixed = weights @ v  # (batch, heads, queries, head_width)
-        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        return self.out(mixed.transpose(1, 2).flatten(-2))
 
 
 @dataclass
@@ -299,3 +253,73 @@ def record(model):
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _hide(bias, length, causal, mask, x):
+    """The bias, with the lowest number where a query must not see a key: (..., length, length), or None for nothing.
+
+    A number rather than minus infinity, so that a row without any visible key is uniform and not NaN; what it is added
+    to is lost in rounding. Once for all layers, and in the backward pass free of charge.
+    """
+    hides = None
+    if causal:
+        hides = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
+    if mask is not None:
+        padding = ~mask[:, None, None, :]
+        hides = padding if hides is None else hides | padding
+    if hides is None:
+        return bias
+    bias = torch.zeros((), dtype=x.dtype, device=x.device) if bias is None else bias
+    return bias.masked_fill(hides, torch.finfo(bias.dtype).min)
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
+def _check_config(config):
+    """Refuse a config that contradicts itself, and give every number its plain Python type."""
+    counts, flags = ("depth", "width", "heads", "outputs", "max_length"), ("causal", "skip")
+    plain = {name: checks.count(name, getattr(config, name)) for name in counts}
+    plain |= {name: checks.flag(name, getattr(config, name)) for name in flags}
+    plain["mlp_ratio"] = checks.number("mlp_ratio", config.mlp_ratio, least=0)
+    if plain["width"] % plain["heads"]:
+        raise ValueError(f"heads must divide width, got heads={config.heads} and width={config.width}")
+    if (config.vocabulary is None) == (config.features is None):
+        raise ValueError(
+            "give either vocabulary (token inputs) or features (continuous inputs), "
+            f"got vocabulary={config.vocabulary!r} and features={config.features!r}"
+        )
+    given = "features" if config.vocabulary is None else "vocabulary"
+    plain[given] = checks.count(given, getattr(config, given))
+    checks.choice("norm", config.norm, NORMS)
+    check_options("encoding_options", config.encoding_options)
+    for name, value in plain.items():
+        object.__setattr__(config, name, value)  # it is frozen for everybody else
+
+
+def _check_inputs(inputs, config, dtype):
+    if not isinstance(inputs, torch.Tensor):
+        raise ValueError(f"inputs must be a tensor, got {type(inputs).__name__}")
+    got = f"{inputs.dtype} {tuple(inputs.shape)}"
+    if not inputs.numel():
+        raise ValueError(f"inputs must hold at least one token, got {got}")
+    if config.vocabulary is None:
+        if inputs.ndim != 3 or inputs.shape[-1] != config.features or not inputs.is_floating_point():
+            raise ValueError(f"inputs must be real numbers of shape (batch, length, {config.features}), got {got}")
+        if inputs.dtype != dtype:
+            raise ValueError(f"inputs must be {dtype}, as the weights are, got {got}")
+        return
+    if inputs.ndim != 2 or inputs.dtype not in (torch.int64, torch.int32):
+        raise ValueError(f"inputs must be int64 tokens of shape (batch, length), got {got}")
+    ends = extremes(inputs)
+    if ends is not None and not (ends[0] >= 0 and ends[1] < config.vocabulary):
+        raise ValueError(f"inputs must be tokens from 0 to {config.vocabulary - 1}, got {ends[0]} to {ends[1]}")
+
+
+def _check_mask(mask, shape):
+    if mask is None:
+        return
+    if not isinstance(mask, torch.Tensor):
+        raise ValueError(f"mask must be a tensor, got {type(mask).__name__}")
+    if mask.dtype is not torch.bool or tuple(mask.shape) != shape:
+        raise ValueError(f"mask must be bool of shape {shape}, got {mask.dtype} {tuple(mask.shape)}")

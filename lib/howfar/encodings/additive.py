@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from howfar import checks
-from howfar.encodings.base import Encoding, check_choice, check_features, check_number, register
+from howfar.encodings.base import Encoding, check_features, register
 from howfar.encodings.positions import check_positions, precise_dtype
 
 DYADIC_LEVEL = 12  # wavelets are tabulated at multiples of 2**-12
@@ -80,10 +80,9 @@ class Sinusoidal(Additive):
 
     def __init__(self, width, heads, max_length, causal=False, *, base=10000.0, norm=None):
         super().__init__(width, heads, max_length, causal)
-        if width % 2:
+        if self.width % 2:
             raise ValueError(f"sinusoidal pairs a sine with a cosine: width must be even, got {width}")
-        check_number("base", base, above=1)
-        self.base = float(base)
+        self.base = checks.number("base", base, above=1)
         self.set_norm(norm)
 
     def table(self, positions):
@@ -113,9 +112,8 @@ class Learned(Additive):
 
     def __init__(self, width, heads, max_length, causal=False, *, out_of_range="raise"):
         super().__init__(width, heads, max_length, causal)
-        check_choice("out_of_range", out_of_range, ("raise", "clamp"))
-        self.out_of_range = out_of_range
-        self.weight = nn.Parameter(torch.randn(max_length, width) * 0.5**0.5)
+        self.out_of_range = checks.choice("out_of_range", out_of_range, ("raise", "clamp"))
+        self.weight = nn.Parameter(torch.randn(self.max_length, self.width) * 0.5**0.5)
 
     def check(self, positions):
         below = self.max_length if self.out_of_range == "raise" else None
@@ -126,7 +124,7 @@ class Learned(Additive):
         rows = nn.functional.embedding(positions.clamp(0, self.max_length - 1), self.weight)
         if self.out_of_range == "clamp":
             return rows
-        # Where values cannot be read (vmap over positions, a CUDA graph) nothing was raised: NaN rather than silence.
+        # Where values cannot be read (vmap over positions) nothing was raised: NaN rather than silence.
         return rows.masked_fill((positions >= self.max_length)[..., None], float("nan"))
 
 
@@ -157,9 +155,8 @@ class Legendre(Additive):
 
     def __init__(self, width, heads, max_length, causal=False, *, scaling="fixed", norm=None):
         super().__init__(width, heads, max_length, causal)
-        check_choice("scaling", scaling, ("fixed", "current"))
-        self.scaling = scaling
-        self.constants["series"] = torch.from_numpy(_legendre_series(width))
+        self.scaling = checks.choice("scaling", scaling, ("fixed", "current"))
+        self.constants["series"] = torch.from_numpy(_legendre_series(self.width))
         self.set_norm(norm)
 
     def table(self, positions):
@@ -214,13 +211,12 @@ class Wavelet(Additive):
 
     def __init__(self, width, heads, max_length, causal=False, *, taps=4, extension="compact", norm=None):
         super().__init__(width, heads, max_length, causal)
-        check_choice("extension", extension, ("compact", "zero", "clamp", "periodic"))
-        _check_taps(taps)
-        self.taps, self.extension = taps, extension
+        self.extension = checks.choice("extension", extension, ("compact", "zero", "clamp", "periodic"))
+        self.taps = _checked_taps(taps)
         # A zero at the end, where everything outside the support is looked up.
-        phi, psi = (np.append(values, 0.0) for values in daubechies(taps))
+        phi, psi = (np.append(values, 0.0) for values in daubechies(self.taps))
         self.constants["phi"], self.constants["psi"] = torch.from_numpy(phi), torch.from_numpy(psi)
-        column = np.arange(1, width)
+        column = np.arange(1, self.width)
         level = np.floor(np.log2(column)).astype(int)
         self.constants["scale"] = torch.from_numpy(2.0**level)
         self.constants["translate"] = torch.from_numpy((column - 2**level).astype(float))
@@ -253,12 +249,13 @@ def _dyadic(values, y):
     return values[index.long()]
 
 
-def _check_taps(taps):
-    if not isinstance(taps, int) or taps % 2 or not 2 <= taps <= LARGEST_TAPS:
-        raise ValueError(f"taps must be an even number from 2 to {LARGEST_TAPS}, got {taps!r}")
+def _checked_taps(taps):
+    count = checks.count("taps", taps, least=2, most=LARGEST_TAPS)
+    if count % 2:
+        raise ValueError(f"taps must be even, got {taps!r}")
+    return count
 
 
-@functools.lru_cache(maxsize=8)
 def daubechies(taps, level=DYADIC_LEVEL):
     r"""The scaling function and the wavelet of Daubechies at multiples of 2**-level.
 
@@ -286,9 +283,11 @@ def daubechies(taps, level=DYADIC_LEVEL):
     -----
     The filter h comes from PyWavelets; its own ``wavefun`` is an approximation by iteration.
     """
-    _check_taps(taps)
-    if not isinstance(level, int) or level < 0:
-        raise ValueError(f"level must be an integer, zero or more, got {level!r}")
+    return _daubechies(_checked_taps(taps), checks.count("level", level, least=0))
+
+
+@functools.lru_cache(maxsize=8)
+def _daubechies(taps, level):
     low = math.sqrt(2) * np.array(pywt.Wavelet(f"db{taps // 2}").rec_lo)
     high = low[::-1] * (-1.0) ** np.arange(taps)
     support = taps - 1

@@ -1,13 +1,12 @@
 """The four questions that a Transformer asks its positional encoding, and the registry of answers."""
 
 import inspect
-import math
 from collections.abc import Mapping
-from numbers import Real
 
 import torch
 from torch import nn
 
+from howfar import checks
 from howfar.encodings.positions import check_positions
 
 ENCODINGS = {}
@@ -58,13 +57,10 @@ class Encoding(nn.Module):
 
     def __init__(self, width, heads, max_length, causal=False):
         super().__init__()
-        for name, value in (("width", width), ("heads", heads), ("max_length", max_length)):
-            check_count(name, value)
-        if not isinstance(causal, bool):
-            raise ValueError(f"causal must be True or False, got {causal!r}")
-        if width % heads:
+        self.width, self.heads = checks.count("width", width), checks.count("heads", heads)
+        self.max_length, self.causal = checks.count("max_length", max_length), checks.flag("causal", causal)
+        if self.width % self.heads:
             raise ValueError(f"heads must divide width, got heads={heads} and width={width}")
-        self.width, self.heads, self.max_length, self.causal = width, heads, max_length, causal
         # Fixed tensors (slopes, grids). No buffers: those would lose their precision with the model's dtype.
         self.constants = {}
 
@@ -73,7 +69,11 @@ class Encoding(nn.Module):
         return self.width // self.heads
 
     def check(self, positions):
-        """Raise a ValueError for positions that this encoding cannot represent."""
+        """Raise a ValueError for positions that this encoding cannot represent.
+
+        The place for whatever depends on their values: it is asked before the other questions, of plain tensors, where
+        those may be asked under ``torch.vmap``, which lets nothing be read.
+        """
         check_positions(positions)
 
     def embed(self, x, positions):
@@ -166,9 +166,7 @@ def make_encoding(name, *, width, heads, max_length, causal=False, **options):
     ValueError
         If the name or an option is unknown, or an option is refused by the class.
     """
-    if name not in ENCODINGS:
-        raise ValueError(f"encoding must be one of {', '.join(sorted(ENCODINGS))}; got {name!r}")
-    cls = ENCODINGS[name]
+    cls = ENCODINGS[checks.choice("encoding", name, sorted(ENCODINGS))]
     parameters = inspect.signature(cls).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         allowed = [p for p in parameters if p not in _SHAPE]
@@ -197,32 +195,11 @@ def check_options(name, options):
         )
 
 
-def check_count(name, value):
-    """Raise a ValueError unless the argument called ``name`` is a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")
-
-
-def check_number(name, value, *, least=None, above=None):
-    """Raise a ValueError unless the argument called ``name`` is finite, at least ``least`` and more than ``above``."""
-    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    good = good and (least is None or value >= least) and (above is None or value > above)
-    if not good:
-        limits = [f"greater than {above}"] * (above is not None) + [f"at least {least}"] * (least is not None)
-        raise ValueError(f"{name} must be a finite number{''.join(', ' + limit for limit in limits)}; got {value!r}")
-
-
 def check_features(x, name, sizes):
     """Raise a ValueError unless ``x`` is a floating tensor whose last axis is as long as what ``name`` says."""
     if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or x.shape[-1] != sizes:
         got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
         raise ValueError(f"x must be real numbers of shape (..., length, {name}={sizes}), got {got}")
-
-
-def check_choice(name, value, allowed):
-    """Raise a ValueError unless the option called ``name`` has one of the allowed values."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
 
 
 @register("none")

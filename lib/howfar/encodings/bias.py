@@ -1,11 +1,13 @@
 """Encodings that add to the attention logits: ALiBi and the buckets of T5."""
 
-import math
+import bisect
 
+import numpy as np
 import torch
 from torch import nn
 
-from howfar.encodings.base import Encoding, check_count, check_number, register
+from howfar import checks
+from howfar.encodings.base import Encoding, register
 from howfar.encodings.positions import check_positions, offsets
 
 
@@ -33,8 +35,8 @@ class Alibi(Encoding):
 
     def __init__(self, width, heads, max_length, causal=False, *, slopes=None):
         super().__init__(width, heads, max_length, causal)
-        slopes = alibi_slopes(heads) if slopes is None else _checked_slopes(slopes, heads)
-        self.constants["slopes"] = torch.tensor(slopes)
+        slopes = alibi_slopes(self.heads) if slopes is None else _checked_slopes(slopes, self.heads)
+        self.constants["slopes"] = torch.tensor(slopes, dtype=torch.float32)
 
     @property
     def slopes(self):
@@ -50,14 +52,11 @@ class Alibi(Encoding):
 
 
 def _checked_slopes(slopes, heads):
-    try:
-        slopes = [float(m) for m in slopes]
-    except (TypeError, ValueError):
-        raise ValueError(f"slopes must be numbers, one per head, got {slopes!r}") from None
-    if len(slopes) != heads:
-        raise ValueError(f"slopes must be one per head, got {len(slopes)} slopes for {heads} heads")
-    if not all(0 <= m < math.inf for m in slopes):
-        raise ValueError(f"slopes must be finite and not negative, got {slopes}")
+    slopes = checks.reals("slopes", slopes)
+    if slopes.shape != (heads,):
+        raise ValueError(f"slopes must be one per head, got shape {slopes.shape} for {heads} heads")
+    if (slopes < 0).any():
+        raise ValueError(f"slopes must not be negative, got {slopes.tolist()}")
     return slopes
 
 
@@ -76,8 +75,8 @@ def alibi_slopes(heads):
     -------
     list of float
     """
-    check_count("heads", heads)
-    power = 2 ** int(math.log2(heads))
+    heads = checks.count("heads", heads)
+    power = 2 ** (heads.bit_length() - 1)
     slopes = [2 ** (-8 * (h + 1) / power) for h in range(power)]
     between = [2 ** (-8 * (h + 1) / (2 * power)) for h in range(0, 2 * power, 2)]
     return slopes + between[: heads - power]
@@ -108,10 +107,9 @@ class Relative(Encoding):
 
     def __init__(self, width, heads, max_length, causal=False, *, buckets=32, max_distance=128):
         super().__init__(width, heads, max_length, causal)
-        first = t5_first_distances(buckets, max_distance, bidirectional=not causal)
-        self.buckets, self.max_distance = buckets, max_distance
-        self.constants["first"] = torch.tensor(first, dtype=torch.int32)
-        self.table = nn.Parameter(torch.randn(buckets, heads) * width**-0.5)
+        self.buckets, self.max_distance = _checked_sizes(buckets, max_distance, bidirectional=not self.causal)
+        self.constants["bucket"] = _buckets_by_offset(self.buckets, self.max_distance, bidirectional=not self.causal)
+        self.table = nn.Parameter(torch.randn(self.buckets, self.heads) * self.width**-0.5)
 
     def check(self, positions):
         check_positions(positions, whole=True)
@@ -120,49 +118,75 @@ class Relative(Encoding):
         """(heads, queries, keys) or (batch, heads, queries, keys), the dtype of the table."""
         check_positions(query_positions, whole=True, name="query_positions")
         check_positions(key_positions, whole=True, name="key_positions")
-        buckets = _buckets(offsets(query_positions, key_positions), self.constants["first"], not self.causal)
-        return nn.functional.embedding(buckets, self.table).movedim(-1, -3)
+        by_offset = self.table[self.constants["bucket"]]  # (2 max_distance + 1, heads)
+        last = self.max_distance
+        relative = offsets(query_positions, key_positions).clamp(-last, last) + last
+        return nn.functional.embedding(relative, by_offset).movedim(-1, -3)
 
 
 def t5_buckets(relative, *, buckets=32, max_distance=128, bidirectional=True):
-    """The bucket of each offset.
+    r"""The bucket of each offset.
+
+    Of the b buckets of one direction, :math:`e = \lfloor b/2 \rfloor` hold one distance each, 0 to e - 1. The next
+    ones start at the smallest whole d for which :math:`(b - e) \log(d/e) / \log(D/e)` reaches 1, 2, ..., where D is
+    ``max_distance``; from D on, all share the last. Edges are found in whole numbers: a distance exactly on one belongs
+    to the bucket that starts there.
 
     Parameters
     ----------
     relative : integer tensor
         Key position minus query position.
     buckets, max_distance : int
+        ``max_distance`` is more than e and at most 2**20.
     bidirectional : bool
-        False: keys after the query all get bucket 0 (a causal mask hides them).
+        Half of the buckets for each direction. False: keys after the query all get bucket 0 (a causal mask hides them).
 
     Returns
     -------
     int32 tensor, the shape of ``relative``
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range or no integer.
     """
-    first = torch.tensor(t5_first_distances(buckets, max_distance, bidirectional), dtype=torch.int32)
-    return _buckets(relative.to(torch.int32), first.to(relative.device), bidirectional)
+    if not isinstance(relative, torch.Tensor) or relative.dtype not in (torch.int32, torch.int64):
+        got = relative.dtype if isinstance(relative, torch.Tensor) else type(relative).__name__
+        raise ValueError(f"relative must be a tensor of int64 or int32, got {got}")
+    bidirectional = checks.flag("bidirectional", bidirectional)
+    buckets, last = _checked_sizes(buckets, max_distance, bidirectional)
+    table = _buckets_by_offset(buckets, last, bidirectional).to(relative.device)
+    return table[relative.clamp(-last, last).long() + last]
 
 
-def t5_first_distances(buckets, max_distance, bidirectional):
-    """The smallest distance of every bucket (of one direction) but the first."""
-    check_count("buckets", buckets)
-    check_number("max_distance", max_distance, above=0)
-    if buckets < 2 or (bidirectional and (buckets < 4 or buckets % 2)):
-        raise ValueError(f"buckets must be at least 2, or even and at least 4 if bidirectional; got {buckets!r}")
-    per_direction = buckets // 2 if bidirectional else buckets
-    exact = per_direction // 2
+def _checked_sizes(buckets, max_distance, bidirectional):
+    buckets = checks.count("buckets", buckets, least=4 if bidirectional else 2)
+    if bidirectional and buckets % 2:
+        raise ValueError(f"buckets must be even where each direction has half of them, got {buckets}")
+    exact = (buckets // 2 if bidirectional else buckets) // 2
+    most = 2**20  # what is tabulated
+    max_distance = checks.count("max_distance", max_distance, most=most)
     if max_distance <= exact:
-        raise ValueError(f"max_distance must exceed the {exact} distances with their own bucket, got {max_distance!r}")
-    steps = per_direction - exact
-    first, distance = list(range(1, exact + 1)), exact
+        raise ValueError(f"max_distance must exceed the {exact} distances with their own bucket, got {max_distance}")
+    return buckets, max_distance
+
+
+def _buckets_by_offset(buckets, max_distance, bidirectional):
+    """int32 (2 max_distance + 1,): the bucket of each offset from -max_distance to max_distance."""
+    per_direction = buckets // 2 if bidirectional else buckets
+    first = _first_distances(per_direction, max_distance)
+    by_distance = np.searchsorted(first, np.arange(max_distance + 1), side="right")
+    after = by_distance[1:] + per_direction if bidirectional else np.zeros(max_distance, int)
+    return torch.from_numpy(np.concatenate([by_distance[::-1], after]).astype(np.int32))
+
+
+def _first_distances(buckets, max_distance):
+    """The smallest distance of every bucket of one direction but the first."""
+    exact = buckets // 2
+    steps = buckets - exact
+    first = list(range(1, exact + 1))
     for step in range(1, steps):
-        while exact + int(math.log(distance / exact) / math.log(max_distance / exact) * steps) < exact + step:
-            distance += 1
-        first.append(distance)
+        # log(d / exact) / log(max / exact) >= step / steps, as powers of whole numbers.
+        bound = max_distance**step * exact ** (steps - step)
+        first.append(bisect.bisect_left(range(max_distance + 1), bound, key=lambda d: d**steps))
     return first
-
-
-def _buckets(relative, first, bidirectional):
-    distance = relative.abs() if bidirectional else (-relative).clamp(min=0)
-    bucket = torch.bucketize(distance, first, right=True, out_int32=True)
-    return bucket + (relative > 0).to(torch.int32) * (len(first) + 1) if bidirectional else bucket

@@ -2,6 +2,7 @@
 
 import torch
 
+from howfar import checks
 from howfar.encodings.base import check_options, make_encoding
 
 LENGTH = 8
@@ -23,7 +24,7 @@ def broken_promises(name, *, width=16, heads=2, seed=0, options=None):
     name : str
         A key of `ENCODINGS`.
     width, heads : int
-    seed : int
+    seed : int, torch.Generator, numpy.random.Generator or None
         Of the parameters and of the inputs.
     options : dict, optional
         Of the encoding.
@@ -35,8 +36,9 @@ def broken_promises(name, *, width=16, heads=2, seed=0, options=None):
     """
     options = {} if options is None else options
     check_options("options", options)
+    start = int(torch.randint(2**62, (), generator=checks.torch_generator(seed)))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(start)  # parameters are drawn from torch's global generator
         broken = []
         for causal in (True, False):
             encoding = make_encoding(name, width=width, heads=heads, max_length=MAX_LENGTH, causal=causal, **options)

@@ -5,8 +5,10 @@ from contextvars import ContextVar
 
 import torch
 
+from howfar import checks
+
 LARGEST = 2**31 - 1  # offsets are int32: a (queries, keys) table of them is no larger than one head's float32 logits
-_TRUSTED = ContextVar("positions are known to be good", default=False)
+_TRUSTED = ContextVar("values are known to be good", default=False)
 
 
 def check_positions(positions, *, length=None, batch=None, below=None, whole=False, name="positions"):
@@ -33,7 +35,7 @@ def check_positions(positions, *, length=None, batch=None, below=None, whole=Fal
     Notes
     -----
     Shape and dtype are always checked. Values are checked where they can be read: not under ``torch.vmap``
-    over positions, ``torch.compile`` or the capture of a CUDA graph.
+    over positions, nor under ``torch.compile``.
     """
     _check_form(positions, length, batch, whole, name)
     ends = extremes(positions)
@@ -48,12 +50,20 @@ def check_positions(positions, *, length=None, batch=None, below=None, whole=Fal
 
 @contextlib.contextmanager
 def trusted_positions():
-    """Within, the values of positions are not read: they were checked. (On a GPU, every reading waits for it.)"""
+    """Within, the values of positions and tokens are not read: they were checked.
+
+    Reading costs time in every layer, waits for a GPU, and is impossible under ``torch.vmap``.
+    """
     token = _TRUSTED.set(True)
     try:
         yield
     finally:
         _TRUSTED.reset(token)
+
+
+def values_are_trusted():
+    """Whether this runs within `trusted_positions`."""
+    return _TRUSTED.get()
 
 
 def precise_dtype(device):
@@ -92,7 +102,7 @@ def offsets(query_positions, key_positions):
     return relative if whole else relative.to(torch.float32)
 
 
-def randomized_positions(length, max_length, *, batch=None, seed=None, device=None):
+def randomized_positions(length, max_length, *, batch=None, seed=None, device="cpu"):
     """Positions drawn without replacement from 0..max_length-1, in increasing order.
 
     A model trained on them has met every position, and every distance, up to ``max_length``, on short
@@ -105,9 +115,9 @@ def randomized_positions(length, max_length, *, batch=None, seed=None, device=No
         At least ``length``.
     batch : int, optional
         One draw per row; left out: one draw for all.
-    seed : int or torch.Generator, optional
-        Left out: torch's global generator.
-    device : optional
+    seed : int, torch.Generator, numpy.random.Generator or None
+        None: torch's global generator.
+    device : str or torch.device
 
     Returns
     -------
@@ -116,33 +126,21 @@ def randomized_positions(length, max_length, *, batch=None, seed=None, device=No
     Raises
     ------
     ValueError
-        If there are fewer positions than tokens.
+        If there are fewer positions than tokens, or an argument is out of its range.
 
     Notes
     -----
     Ruoss et al., "Randomized Positional Encodings Boost Length Generalization of Transformers", ACL 2023
     (arXiv:2305.16843), who draw afresh at test time too. Every subset of positions is equally likely.
     """
-    for name, value in (("length", length), ("max_length", max_length)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    length, max_length = checks.count("length", length), checks.count("max_length", max_length)
     if length > max_length:
         raise ValueError(f"length must be at most max_length, got length={length} and max_length={max_length}")
-    if batch is not None and (not isinstance(batch, int) or batch < 1):
-        raise ValueError(f"batch must be a positive integer or None, got {batch!r}")
-    generator = as_generator(seed)
-    noise = torch.rand(batch or 1, max_length, generator=generator)
+    rows = 1 if batch is None else checks.count("batch", batch)
+    device = checks.device(device)
+    noise = torch.rand(rows, max_length, generator=checks.torch_generator(seed))
     drawn = noise.topk(length, dim=-1).indices.sort(dim=-1).values
-    return (drawn if batch else drawn[0]).to(device)
-
-
-def as_generator(seed):
-    """A torch generator from a seed, a generator, or None (torch's global one)."""
-    if seed is None or isinstance(seed, torch.Generator):
-        return seed
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise ValueError(f"seed must be an integer, a torch.Generator or None, got {seed!r}")
-    return torch.Generator().manual_seed(seed)
+    return (drawn[0] if batch is None else drawn).to(device)
 
 
 def _check_form(positions, length, batch, whole, name):
@@ -152,8 +150,8 @@ def _check_form(positions, length, batch, whole, name):
     if dtype is torch.bool or dtype.is_complex or (whole and dtype.is_floating_point):
         allowed = "integers: they are looked up in a table" if whole else "integers or real numbers"
         raise ValueError(f"{name} must be {allowed}; got dtype {dtype}")
-    if dtype in (torch.float16, torch.bfloat16):
-        raise ValueError(f"{name} must be integers, float32 or float64: {dtype} cannot tell 2048 from 2049")
+    if dtype not in (torch.int32, torch.int64, torch.float32, torch.float64):
+        raise ValueError(f"{name} must be int64, int32, float64 or float32, got {dtype}: it cannot count far enough")
     shape = tuple(positions.shape)
     want = f"({'length' if length is None else length},) or ({'batch' if batch is None else batch}, ...)"
     fits = len(shape) in (1, 2) and shape[-1] > 0
@@ -167,8 +165,6 @@ def _check_form(positions, length, batch, whole, name):
 def extremes(x):
     """(lowest, highest) as Python numbers, or None where values cannot be read (or need not be)."""
     if _TRUSTED.get() or torch.compiler.is_compiling():
-        return None
-    if x.is_cuda and torch.cuda.is_current_stream_capturing():
         return None
     try:
         low, high = torch.aminmax(x.detach())

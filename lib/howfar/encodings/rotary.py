@@ -2,7 +2,8 @@
 
 import torch
 
-from howfar.encodings.base import Encoding, check_choice, check_count, check_features, check_number, register
+from howfar import checks
+from howfar.encodings.base import Encoding, check_features, register
 from howfar.encodings.positions import check_positions, precise_dtype
 
 PAIRINGS = ("interleaved", "half")
@@ -63,19 +64,17 @@ class Rotary(Encoding):
         factor=1.0,
     ):
         super().__init__(width, heads, max_length, causal)
-        check_number("base", base, above=1)
-        check_choice("scaling", scaling, SCALINGS)
-        check_number("factor", factor, least=1)
+        self.base, self.factor = checks.number("base", base, above=1), checks.number("factor", factor, least=1)
+        self.scaling = checks.choice("scaling", scaling, SCALINGS)
+        self.pairing = checks.choice("pairing", pairing, PAIRINGS)
         if scaling is None and factor != 1:
             raise ValueError(f"factor={factor!r} needs scaling='linear' or scaling='ntk', got scaling=None")
         if scaling is not None and factor == 1:
             raise ValueError(f"scaling={scaling!r} needs a factor greater than 1 (1 scales nothing), got {factor!r}")
-        check_choice("pairing", pairing, PAIRINGS)
-        self.pairing, self.fraction, self.scaling, self.factor = pairing, fraction, scaling, float(factor)
-        self.turned = _turned(self.head_width, fraction)
+        self.fraction = checks.number("fraction", fraction, above=0, most=1)
+        self.turned = _turned(self.head_width, self.fraction)
         if scaling == "ntk" and self.turned == 2:
             raise ValueError("scaling='ntk' needs at least 4 turned features per head: with 2 there is one frequency")
-        self.base = float(base)
 
     def frequencies(self, device=None):
         """Radians per position of each pair, fastest first: float64 (turned / 2,)."""
@@ -148,8 +147,8 @@ def convert_pairing(x, *, to, heads=1, fraction=1.0, dim=-1):
     -------
     tensor, the shape of ``x``
     """
-    check_choice("to", to, PAIRINGS)
-    check_count("heads", heads)
+    checks.choice("to", to, PAIRINGS)
+    heads, fraction = checks.count("heads", heads), checks.number("fraction", fraction, above=0, most=1)
     size = x.shape[dim]
     if size % heads:
         raise ValueError(f"heads must divide the {size} features of x along dim={dim}, got heads={heads}")
@@ -162,9 +161,6 @@ def convert_pairing(x, *, to, heads=1, fraction=1.0, dim=-1):
 
 
 def _turned(head_width, fraction):
-    check_number("fraction", fraction)
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction must lie in (0, 1], got {fraction!r}")
     turned = round(head_width * fraction)
     if abs(turned - head_width * fraction) > 1e-9 or turned % 2 or turned == 0:
         raise ValueError(

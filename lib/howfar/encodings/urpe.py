@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from howfar.encodings.base import ENCODINGS, Encoding, check_choice, check_options, make_encoding, register
+from howfar import checks
+from howfar.encodings.base import Encoding, check_options, make_encoding, register
 from howfar.encodings.positions import check_positions, extremes, offsets
 
 
@@ -38,17 +39,16 @@ class Urpe(Encoding):
         self, width, heads, max_length, causal=False, *, inner="none", inner_options=None, out_of_range="raise"
     ):
         super().__init__(width, heads, max_length, causal)
-        check_choice("out_of_range", out_of_range, ("raise", "clamp"))
-        if inner in ENCODINGS and ENCODINGS[inner].gate is not Encoding.gate:
-            raise ValueError(f"inner={inner!r} has a gate of its own, which urpe's would contradict")
-        self.out_of_range = out_of_range
+        self.out_of_range = checks.choice("out_of_range", out_of_range, ("raise", "clamp"))
         inner_options = {} if inner_options is None else inner_options
         check_options("inner_options", inner_options)
         self.inner = make_encoding(
             inner, width=width, heads=heads, max_length=max_length, causal=causal, **inner_options
         )
+        if type(self.inner).gate is not Encoding.gate:
+            raise ValueError(f"inner={inner!r} has a gate of its own, which urpe's would contradict")
         self.shift_invariant = self.inner.shift_invariant
-        self.factors = nn.Parameter(torch.ones(2 * max_length - 1, heads))
+        self.factors = nn.Parameter(torch.ones(2 * self.max_length - 1, self.heads))
 
     def check(self, positions):
         check_positions(positions, whole=True)
@@ -73,7 +73,7 @@ class Urpe(Encoding):
         factors = nn.functional.embedding(relative.clamp(-last, last) + last, self.factors).movedim(-1, -3)
         if self.out_of_range == "clamp":
             return factors
-        # Where values cannot be read (vmap over positions, a CUDA graph) nothing was raised: NaN rather than silence.
+        # Where values cannot be read (vmap over positions) nothing was raised: NaN rather than silence.
         return factors.masked_fill((relative.abs() > last)[..., None, :, :], float("nan"))
 
     def _check_distances(self, relative):

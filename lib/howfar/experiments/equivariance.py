@@ -5,6 +5,7 @@ model are ours, those of the chapter ``chapters/shift/equivariance.ipynb``: two 
 positions 0 to 49, or at offsets up to 200.
 """
 
+import functools
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from howfar.training import train
 from howfar.transformer import TransformerConfig
 
 LENGTH, LAG, VOCABULARY = 50, 3, 8
+BATCH, LR, WARMUP = 8, 6e-3, 20  # of the training
 SHIFTS = (0, 1, 2, 5, 10, 20, 50, 100, 150, 200)
 TEST_SEQUENCES = 48
 
@@ -74,45 +76,115 @@ def run(config, device="cpu"):
         s to s + 1 makes in a sequence, s = 0..199: ``logit_step`` (root mean square over the tokens of the Euclidean
         distance of their logits) and ``loss_step`` (of the sequence's mean loss).
     """
-
-    def sample(generator):
-        tokens, targets, _ = tasks.lag_recall(8, LENGTH, lag=LAG, vocabulary=VOCABULARY, seed=generator)
-        if not config.offsets:
-            return tokens, targets
-        starts = torch.randint(0, config.offsets + 1, (8, 1), generator=generator)
-        return tokens, targets, starts + torch.arange(LENGTH)
-
-    ensemble = train(
-        _model_config(config),
-        sample,
-        _loss,
+    ensemble = fit(
+        model_config(config.encoding, width=config.width, max_length=LENGTH + config.offsets),
+        functools.partial(sample, offsets=config.offsets),
         steps=config.steps,
         seeds=config.seeds,
-        lr=6e-3,
-        warmup=20,
         device=device,
-        description=config.encoding,
     )
-    tokens, targets, _ = tasks.lag_recall(TEST_SEQUENCES, LENGTH, lag=LAG, vocabulary=VOCABULARY, seed=1000)
-    steps = _largest_steps(ensemble, tokens, targets)
-    start = ensemble(tokens).cpu()
+    test = tasks.lag_recall(TEST_SEQUENCES, LENGTH, lag=LAG, vocabulary=VOCABULARY, seed=1000)
+    steps = _largest_steps(ensemble, test)
+    start = ensemble(test.inputs).cpu()
     records = []
     for shift in SHIFTS:
-        outputs = ensemble(tokens, torch.arange(LENGTH) + shift).cpu()
-        right = (outputs.argmax(-1) == targets)[..., LAG:].double().mean((1, 2))
+        outputs = ensemble(test.inputs, torch.arange(LENGTH) + shift).cpu()
+        right = (outputs.argmax(-1) == test.targets)[:, test.mask].double().mean(1)
         for member, seed in enumerate(config.seeds):
             records.append(
                 {
                     "shift": shift,
                     "seed": seed,
                     "accuracy": float(right[member]),
-                    "risk": float(_loss(outputs[member], targets)),
+                    "risk": float(tasks.cross_entropy(outputs[member], test)),
                     "change": float((outputs[member] - start[member]).abs().max()),
                     "logit_step": float(steps[0][member]),
                     "loss_step": float(steps[1][member]),
                 }
             )
     return records
+
+
+def sample(generator, *, offsets=0):
+    """A batch of training: lag recall, each sequence starting at a position drawn evenly from 0 to ``offsets``.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+    offsets : int
+
+    Returns
+    -------
+    howfar.tasks.Batch
+        8 sequences of 50 tokens.
+    """
+    batch = tasks.lag_recall(BATCH, LENGTH, lag=LAG, vocabulary=VOCABULARY, seed=generator)
+    if not offsets:
+        return batch
+    starts = torch.randint(0, offsets + 1, (BATCH, 1), generator=generator)
+    return batch._replace(positions=starts + torch.arange(LENGTH))
+
+
+def model_config(encoding, *, width=48, max_length=LENGTH, **options):
+    """The model: two layers of attention with one head, no feed-forward layers.
+
+    Parameters
+    ----------
+    encoding : str
+        A name in ``howfar.ENCODINGS``.
+    width : int
+    max_length : int
+        What the encoding is made for: more than the length where training has offsets.
+    **options
+        Of the encoding. A learned table clamps, unless told otherwise, so that it can be shifted past its end.
+
+    Returns
+    -------
+    TransformerConfig
+    """
+    if encoding == "learned":
+        options = {"out_of_range": "clamp"} | options
+    return TransformerConfig(
+        depth=2,
+        width=width,
+        heads=1,
+        mlp_ratio=0,
+        vocabulary=VOCABULARY,
+        outputs=VOCABULARY,
+        encoding=encoding,
+        encoding_options=options,
+        max_length=max_length,
+    )
+
+
+def fit(config, sample=sample, *, steps, seeds, device="cpu"):
+    """Train the models of an ensemble, as everywhere in this experiment.
+
+    Parameters
+    ----------
+    config : TransformerConfig
+        See `model_config`.
+    sample : callable
+        Of a generator: a `howfar.tasks.Batch`.
+    steps : int
+    seeds : sequence of int
+    device : str
+
+    Returns
+    -------
+    howfar.training.Ensemble
+    """
+    return train(
+        config,
+        sample,
+        tasks.cross_entropy,
+        steps=steps,
+        seeds=seeds,
+        lr=LR,
+        warmup=WARMUP,
+        device=device,
+        description=config.encoding,
+    )
 
 
 def figure(records):
@@ -142,31 +214,12 @@ def figure(records):
     return drawing
 
 
-def _model_config(config):
-    options = {"out_of_range": "clamp"} if config.encoding == "learned" else {}
-    return TransformerConfig(
-        depth=2,
-        width=config.width,
-        heads=1,
-        mlp_ratio=0,
-        vocabulary=VOCABULARY,
-        outputs=VOCABULARY,
-        encoding=config.encoding,
-        encoding_options=options,
-        max_length=LENGTH + config.offsets,
-    )
-
-
-def _loss(outputs, targets):
-    return cross_entropy(outputs[:, LAG:].flatten(0, 1), targets[:, LAG:].flatten())
-
-
-def _largest_steps(ensemble, tokens, targets):
+def _largest_steps(ensemble, test):
     """The largest change that a step makes, of the logits and of a sequence's loss: two tensors (members,)."""
 
     def at(shift):
-        outputs = ensemble(tokens, torch.arange(LENGTH) + shift).cpu()
-        losses = [cross_entropy(o.mT, targets, reduction="none")[:, LAG:].mean(-1) for o in outputs]
+        outputs = ensemble(test.inputs, torch.arange(LENGTH) + shift).cpu()
+        losses = [cross_entropy(o.mT, test.targets, reduction="none")[:, LAG:].mean(-1) for o in outputs]
         return outputs, torch.stack(losses)
 
     largest = [torch.zeros(len(ensemble)), torch.zeros(len(ensemble))]

@@ -12,7 +12,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from torch.nn.functional import mse_loss
 
 from howfar import plotting, tasks
 from howfar.training import train
@@ -136,14 +135,12 @@ def run(config, device="cpu"):
     """
 
     def sample(generator):
-        return tasks.running_sum(config.batch, TRAINED, **_unit(config.target), inputs=config.inputs, seed=generator)[
-            :2
-        ]
+        return tasks.running_sum(config.batch, TRAINED, **_unit(config.target), inputs=config.inputs, seed=generator)
 
     ensemble = train(
         model_config(config.variant, config.causal),
         sample,
-        mse_loss,
+        tasks.mean_squared_error,
         steps=config.steps,
         seeds=config.seeds,
         lr=config.lr,
@@ -275,8 +272,8 @@ def _panel(axis, records, variants):
 
 def _squared_errors(ensemble, config, length):
     """The mean over the test sequences of the squared error at each position: {score: tensor (members, length)}."""
-    inputs, sums, _ = tasks.running_sum(TEST_SEQUENCES, length, mode="sum", inputs=config.inputs, seed=10_000 + length)
-    outputs = ensemble(inputs).cpu()
+    batch = tasks.running_sum(TEST_SEQUENCES, length, mode="sum", inputs=config.inputs, seed=10_000 + length)
+    outputs, sums = ensemble(batch.inputs).cpu(), batch.targets
     places = torch.arange(1, length + 1)
     errors = {}
     for score in SCORES[config.target]:
