@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import random
 import signal
-import sys
 import time
 
 import numpy as np
@@ -14,47 +13,8 @@ import pytest
 
 from howfar import experiments, results
 
-TOY = '''
-"""A cheap experiment for the tests."""
-import os
-import time
-from dataclasses import dataclass
 
-@dataclass(frozen=True)
-class Config:
-    number: int
-    seeds: tuple = (0, 1)
-
-def grid(scale):
-    return [Config(n) for n in range(24 if scale == "quick" else 48)]
-
-def run(config, device="cpu"):
-    time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
-    if str(config.number) == os.environ.get("TOY_FAILS"):
-        raise ArithmeticError("this one is meant to fail")
-    return [{"seed": s, "square": (config.number + s) ** 2, "padding": "x" * 2000} for s in config.seeds]
-'''
-
-
-@pytest.fixture
-def toy(tmp_path, monkeypatch):
-    """The dotted name of a toy experiment that other processes find, too."""
-    package = f"toys_{abs(hash(tmp_path))}"
-    (tmp_path / package).mkdir()
-    (tmp_path / package / "cheap.py").write_text(TOY)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    yield f"{package}.cheap"
-    for name in [n for n in sys.modules if n.startswith(package)]:
-        del sys.modules[name]
-
-
-def contents(path):
-    """What was found out, without when and how long it took."""
-    return sorted(json.dumps([r["key"], r["config"], r["records"]]) for r in results.read_runs(path))
-
-
-def test_a_sweep_killed_at_ten_random_moments_and_resumed(toy, tmp_path, monkeypatch):
+def test_a_sweep_killed_at_ten_random_moments_and_resumed(toy, contents, tmp_path, monkeypatch):
     whole, killed = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
     results.sweep(toy, out=whole)
     monkeypatch.setenv("TOY_SECONDS", "0.02")
@@ -73,7 +33,7 @@ def test_a_sweep_killed_at_ten_random_moments_and_resumed(toy, tmp_path, monkeyp
     assert contents(killed) == contents(whole)
 
 
-def test_a_line_torn_anywhere_loses_that_line_only_and_nothing_is_overwritten(toy, tmp_path):
+def test_a_line_torn_anywhere_loses_that_line_only_and_nothing_is_overwritten(toy, contents, tmp_path):
     whole = tmp_path / "whole.jsonl"
     expected = results.sweep(toy, out=whole)
     data = whole.read_bytes()
@@ -81,7 +41,7 @@ def test_a_line_torn_anywhere_loses_that_line_only_and_nothing_is_overwritten(to
     path = tmp_path / "torn.jsonl"
     for cut in [*range(1, len(results.MAGIC) + 2), last + 1, (last + len(data)) // 2, len(data) - 2]:
         path.write_bytes(data[:cut])
-        with pytest.warns(UserWarning, match=r"line \d+ is torn"):
+        with pytest.warns(UserWarning, match=r"line \d+ is torn \(its writer was killed, or the disk was full\)"):
             again = results.sweep(toy, out=path)
         assert path.read_bytes().startswith(data[:cut])
         assert again[["number", "seed", "square"]].equals(expected[["number", "seed", "square"]])
@@ -153,10 +113,28 @@ def test_provenance(toy, tmp_path):
 def test_results_of_other_code_are_kept_and_said(toy, tmp_path):
     path = tmp_path / "r.jsonl"
     results.sweep(toy, out=path)
-    path.write_text(path.read_text().replace(results.source_hash(toy), "0" * 12))
+    path.write_text(path.read_text().replace(results.source_hash(toy), "2:" + "0" * 12))
     with pytest.warns(UserWarning, match="24 of the runs .* another version"):
         results.sweep(toy, out=path)
     assert len(results.read_runs(path)) == 24
+
+
+def test_of_results_with_a_hash_by_another_rule_nothing_is_said(toy, tmp_path, recwarn):
+    path = tmp_path / "r.jsonl"
+    results.sweep(toy, out=path)
+    path.write_text(path.read_text().replace(results.source_hash(toy), "0cf5aec07b45"))
+    assert len(results.sweep(toy, out=path)) == 48 and not recwarn.list
+
+
+def test_a_file_of_another_experiment_is_refused(toy, tmp_path):
+    path = tmp_path / "codes.jsonl"
+    results.sweep("position_codes", out=path)
+    before = path.read_bytes()
+    run = results.execute(toy, experiments.grid(toy)[0])
+    for call in (lambda: results.sweep(toy, out=path), lambda: results.append(path, run)):
+        with pytest.raises(ValueError, match=f"holds runs of position_codes, not of {toy}"):
+            call()
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("held", ["a,b\n1,2\n", "{\n}\n", "\n", '{"howfar": 2, "x": 1}\n', "[]"])
@@ -166,17 +144,50 @@ def test_a_file_that_holds_something_else_is_left_alone(toy, tmp_path, held):
     for call in (
         lambda: results.sweep(toy, out=path),
         lambda: results.read(path),
-        lambda: results.append(path, {"config": {}, "records": [{"x": 1}]}),
+        lambda: results.append(path, results.execute(toy, experiments.grid(toy)[0])),
     ):
         with pytest.raises(ValueError, match="something other than results"):
             call()
     assert path.read_text() == held
 
 
-def test_a_line_that_is_no_run_is_refused(tmp_path):
+def a_run(config=None, records=({"x": 1},)):
+    """A whole line's content."""
+    config = {} if config is None else config
+    run = dict.fromkeys(results.PROVENANCE, "x") | {"seconds": 1.0, "config": config, "records": list(records)}
+    return run | {"key": results._key("x", config)}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ({"cheese": 2}, "it has no config"),
+        ({**a_run(), "records": None}, "records must be a list of dicts"),
+        ({**a_run(), "records": "abc"}, "records must be a list of dicts"),
+        ({**a_run(), "records": [1]}, "records must be a list of dicts"),
+        ({**a_run(), "records": []}, "records must be a list of dicts, at least one"),
+        ({**a_run(), "config": None}, "its config is null"),
+        ({**a_run(), "config": [1]}, r"its config is \[1\]"),
+        ({**a_run(), "key": [5]}, r"its key is \[5\]"),
+        ({**a_run(), "seconds": "long"}, 'its seconds are "long"'),
+        ({**a_run(), "date": None}, "its date is null"),
+        ({**a_run(), "config": {"n": 2}}, "its key is not that of its experiment and config"),
+        ({**a_run(), "experiment": "yours"}, "its key is not that of its experiment and config"),
+    ],
+)
+def test_a_line_that_is_no_run_is_refused_by_file_and_line(tmp_path, line, said):
     path = tmp_path / "r.jsonl"
-    path.write_text('{"howfar": 1, "cheese": 2}\n')
-    with pytest.raises(ValueError, match="line 1 is no record"):
+    results.append(path, a_run())
+    with path.open("ab") as file:
+        file.write(results.MAGIC + json.dumps(line).encode()[1:] + b"\n")
+    with pytest.raises(ValueError, match=rf"r\.jsonl: line 2 is no record of a run: {said}"):
+        results.read(path)
+
+
+def test_a_line_that_is_nested_too_deeply_is_refused_by_file_and_line(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(results.MAGIC + b'"records": ' + b"[" * 200_000 + b"]" * 200_000 + b"}\n")
+    with pytest.raises(ValueError, match=r"r\.jsonl: line 1 is no record of a run: it is nested too deeply"):
         results.read(path)
 
 
@@ -222,14 +233,14 @@ def test_plain_values():
         ({}, [{"date": 1}], "must not be named date"),
         ({"key": 1}, [{"x": 1}], "must not be named key"),
         ({"x": 1}, [{"x": 2}], "must not be named x"),
-        ({}, [], "a list of records, at least one"),
-        ({}, {"x": 1}, "a list of records, at least one"),
-        ({}, [1, 2], "a list of records, at least one"),
+        ({}, [], "a list of dicts, at least one"),
+        ({}, {"x": 1}, "a list of dicts, at least one"),
+        ({}, [1, 2], "a list of dicts, at least one"),
     ],
 )
 def test_records_that_hide_fields_or_are_none_are_refused(tmp_path, config, records, said):
     with pytest.raises(ValueError, match=said):
-        results.append(tmp_path / "r.jsonl", {"config": config, "records": records})
+        results.append(tmp_path / "r.jsonl", {**a_run(config), "records": records})
     assert not (tmp_path / "r.jsonl").exists()
 
 
@@ -253,18 +264,6 @@ def test_an_empty_grid_is_refused(toy, monkeypatch):
     monkeypatch.setattr(experiments.find(toy), "grid", lambda scale: [])
     with pytest.raises(ValueError, match=r"grid of .* is empty"):
         results.sweep(toy)
-
-
-def test_changed_code_of_ones_own_experiment_is_said(toy, tmp_path):
-    out = tmp_path / "r.jsonl"
-    results.sweep(toy, out=out)
-    file = experiments.find(toy).__file__
-    with open(file, "a") as source:
-        source.write("# changed\n")
-    results.source_hash.cache_clear()
-    with pytest.warns(UserWarning, match="24 of the runs .* recorded by another version of the code"):
-        results.sweep(toy, out=out)
-    results.source_hash.cache_clear()
 
 
 @pytest.mark.parametrize("device", ["mps", "meta", "cpu:3"])

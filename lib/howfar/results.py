@@ -25,9 +25,10 @@ import pandas as pd
 import torch
 
 import howfar
-from howfar import engines, experiments
+from howfar import checks, engines, experiments
 from howfar.environment import data_path
 from howfar.progress import progress
+from howfar.runs.source import differ, source_hash
 
 try:
     import fcntl
@@ -108,21 +109,30 @@ def sweep(
     Raises
     ------
     ValueError
-        If the experiment, scale or engine is unknown, the device is none, or ``out`` holds something else.
+        If the experiment, scale or engine is unknown, the device is none, or ``out`` holds something else: another
+        experiment's runs, a line that is none.
     OSError
         If ``out`` cannot be written.
     RunsFailed
         After all the others have finished and are recorded, if a run raised an error.
+
+    Notes
+    -----
+    Runs that are there already are kept even if the code that they depend on has changed since (see `source_hash`);
+    that is said in a warning. Nothing is said of runs that were recorded before 0.2, whose hash was of the whole
+    library and can't be compared: their ``commit`` names the code.
     """
     configs = {config_key(experiment, config): config for config in experiments.grid(experiment, scale)}
     if not configs:
         raise ValueError(f"the {scale} grid of {experiment} is empty: there is nothing to run")
-    on_gpu = check_device(device, here=engine != "ray").type == "cuda"
+    on_gpu = checks.device(device, here=engine != "ray").type == "cuda"
     if gpus_per_run is None:
         gpus_per_run = 1.0 if on_gpu and engine == "ray" else 0.0
+    done = {}
     if out is not None:
         check_writable(out)
-    done = _first_of_each_key(read_runs(out)) if out is not None and Path(out).exists() else {}
+        done = _first_of_each_key(read_runs(out))
+        _check_experiment(experiment, done.values(), out)
     _warn_of_other_code(experiment, [done[key] for key in configs if key in done], out)
 
     todo = [key for key in configs if key not in done]
@@ -167,7 +177,7 @@ def execute(experiment, config, device="cpu"):
     dict
         ``key, experiment, config, records`` and the provenance: ``seconds``, ``device``, ``date`` (UTC), the versions
         of howfar, Python, NumPy and torch, ``commit`` (None outside a repository; with "+" if there are uncommitted
-        changes) and ``source``, a hash of the library's source.
+        changes) and ``source``, see `source_hash`.
     """
     module = experiments.find(experiment)
     start = time.perf_counter()
@@ -179,8 +189,7 @@ def execute(experiment, config, device="cpu"):
             "experiment": experiment,
             "config": dataclasses.asdict(config),
             "seconds": round(seconds, 3),
-            **provenance(device),
-            "source": source_hash(experiment),
+            **provenance(experiment, device),
             "records": records if isinstance(records, dict) else list(records),
         }
     )
@@ -192,7 +201,7 @@ def check_run(run):
     """ValueError if a run has no records, or a field of theirs would hide another."""
     records = run["records"]
     if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
-        raise ValueError("run(config) must return a list of records, at least one, each a dict")
+        raise ValueError("records must be a list of dicts, at least one")
     fields = {field for record in records for field in record}
     clash = ({*run["config"], *fields} & set(PROVENANCE)) | (fields & set(run["config"]))
     if clash:
@@ -222,33 +231,23 @@ def config_key(experiment, config):
     """
     if not dataclasses.is_dataclass(config) or isinstance(config, type) or not config.__dataclass_params__.frozen:
         raise ValueError(f"config must be a frozen dataclass, got {type(config).__name__}")
-    text = json.dumps([experiment, plain(dataclasses.asdict(config))], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _key(experiment, plain(dataclasses.asdict(config)))
 
 
-def check_device(device, here=True):
-    """ValueError if ``device`` is none of torch's, or, where ``here`` is true, not on this machine."""
-    try:
-        device = torch.device(device)
-    except RuntimeError:
-        raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}") from None
-    if device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index is not None):
-        raise ValueError(f"device must be cpu, cuda or cuda:N, got {str(device)!r}")
-    if here and device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        held = f"{torch.cuda.device_count()} GPUs" if torch.cuda.is_available() else "no GPU that torch can use"
-        raise ValueError(f"device {str(device)!r} is not here: this machine has {held}; use device 'cpu'")
-    return device
+def _key(experiment, config):
+    return hashlib.sha256(json.dumps([experiment, config], sort_keys=True).encode()).hexdigest()[:16]
 
 
 # --- provenance -----------------------------------------------------------------------------------------------------
 
 
-def provenance(device="cpu"):
-    """What a result depends on besides its config: date, device, versions, commit, a hash of the library's source."""
+def provenance(experiment, device="cpu"):
+    """What a result depends on besides its config: date, device, versions, commit, a hash of the code it runs."""
     return {
         "device": device_name(device),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **_versions(),
+        "source": source_hash(experiment),
     }
 
 
@@ -275,34 +274,10 @@ def _versions():
     return {
         "howfar": howfar.__version__,
         "commit": _commit(),
-        "source": source_hash(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "torch": torch.__version__,
     }
-
-
-@functools.cache
-def source_hash(experiment=None):
-    """A hash of the library's Python source and, if it lies elsewhere, of an experiment's: equal hashes, equal code.
-
-    Parameters
-    ----------
-    experiment : str, optional
-
-    Returns
-    -------
-    str
-        12 hexadecimal digits.
-    """
-    package = Path(howfar.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    own = Path(experiments.find(experiment).__file__) if experiment else package / "__init__.py"
-    if package not in own.parents:
-        digest.update(own.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _commit():
@@ -321,7 +296,7 @@ def _commit():
 
 
 def _warn_of_other_code(experiment, runs, out):
-    other = sum(run["source"] != source_hash(experiment) for run in runs)
+    other = sum(differ(run["source"], source_hash(experiment)) for run in runs)
     if other:
         warnings.warn(
             f"{other} of the runs in {out} were recorded by another version of the code and are kept as they are; "
@@ -346,7 +321,8 @@ def append(path, run):
     Raises
     ------
     ValueError
-        If ``path`` holds something other than results, or the run has no records or fields that hide others.
+        If ``path`` holds something other than results, or another experiment's, or ``run`` is none: without records,
+        with fields that hide others, with the key of another config.
     OSError
         If it cannot be written.
 
@@ -355,14 +331,18 @@ def append(path, run):
     Where the operating system has no ``flock`` (Windows, some network file systems) two writers at once are not safe;
     that is said in a warning.
     """
-    check_run(run)
-    line = MAGIC + json.dumps(plain(run), allow_nan=False).encode()[1:] + b"\n"
+    run = plain(run)
+    fault = _fault(run)
+    if fault:
+        raise ValueError(f"run is no record of a run: {fault}")
+    line = MAGIC + json.dumps(run, allow_nan=False).encode()[1:] + b"\n"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         _lock(descriptor, shared=False)
         size = _check_ours(descriptor, path)
+        _check_experiment(run["experiment"], _first_run(path), path)
         if size < len(MAGIC):
             line = line[size:]  # a writer was killed within the magic itself: this completes it
         elif _bytes(descriptor, size - 1, 1) != b"\n":
@@ -378,8 +358,13 @@ def append(path, run):
 def read_runs(path):
     """The runs in a results file, in the order in which they were written: a list of dicts (see `execute`).
 
-    A torn line, which a killed writer leaves, is dropped with a warning that names it. ValueError if the file holds
-    something other than results.
+    A torn line, which a writer leaves that was killed or found the disk full, is dropped with a warning that names it.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something other than results, or a whole line is no run: it lacks a field, has no records,
+        or its key is not that of its config. The message names the line.
     """
     path = Path(path)
     descriptor = os.open(path, os.O_RDONLY)
@@ -395,16 +380,64 @@ def read_runs(path):
             continue
         try:
             run = json.loads(line)
+            fault = _fault(run)
+        except RecursionError:
+            fault = "it is nested too deeply"
         except ValueError:
             warnings.warn(
-                f"{path}: line {number} is torn (its writer was killed) and is left out; nothing else is lost",
+                f"{path}: line {number} is torn (its writer was killed, or the disk was full) and is left out; "
+                "nothing else is lost",
                 stacklevel=2,
             )
             continue
-        if not isinstance(run, dict) or not {"key", "config", "records", *PROVENANCE} <= run.keys():
-            raise ValueError(f"{path}: line {number} is no record of a run")
+        if fault:
+            raise ValueError(
+                f"{path}: line {number} is no record of a run: {fault}; delete the line, and the run is computed again"
+            )
         runs.append(run)
     return runs
+
+
+def _fault(run):
+    """What keeps a line's content from being a run, in words; None if it is one."""
+    if not isinstance(run, dict):
+        return f"it is a {type(run).__name__}"
+    missing = [field for field in ("config", "records", *PROVENANCE) if field not in run]
+    if missing:
+        return f"it has no {missing[0]}"
+    if not isinstance(run["config"], dict):
+        return f"its config is {json.dumps(run['config'])}"
+    if not isinstance(run["seconds"], (int, float)):
+        return f"its seconds are {json.dumps(run['seconds'])}"
+    texts = set(PROVENANCE) - {"seconds", "commit"}
+    wrong = sorted(field for field in texts if not isinstance(run[field], str))
+    if wrong:
+        return f"its {wrong[0]} is {json.dumps(run[wrong[0]])}"
+    try:
+        check_run(run)
+    except ValueError as error:
+        return str(error)
+    if run["key"] != _key(run["experiment"], run["config"]):
+        return "its key is not that of its experiment and config, so one of them was changed"
+    return None
+
+
+def _first_run(path):
+    """A file's first run, in a list; an empty one if there is none, or its line is no run."""
+    with open(path, "rb") as file:
+        try:
+            run = json.loads(file.readline())
+        except (ValueError, RecursionError):
+            return []
+    return [] if _fault(run) else [run]
+
+
+def _check_experiment(experiment, runs, path):
+    others = sorted({run["experiment"] for run in runs} - {experiment})
+    if others:
+        raise ValueError(
+            f"{path} holds runs of {', '.join(others)}, not of {experiment}, and is left as it is; name another file"
+        )
 
 
 def read(path):
