@@ -169,3 +169,30 @@ def test_records_that_hold_too_little_are_refused_by_name():
     records = results.recorded("running_sum").query("variant != 'sinusoidal'")
     with pytest.raises(ValueError, match=r"wavelet_is_lowest needs the full grid of running_sum; .*sinusoidal"):
         claims.judge(claim, records)
+
+
+@pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
+def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
+    records = results.recorded(claim.experiment)
+    finding, named = claims.judge(claim, records), 0
+    numbers = [c for c in records.select_dtypes("float") if c not in ("lr", "seconds", "diverged_at")]
+    seeds = [records["seed"] == 0] if "seed" in records else [records["length"] == 100]
+    for column in numbers:
+        for chosen in (*seeds, records.index >= 0):
+            try:
+                other = claims.judge(claim, set_to(records, chosen, column, np.nan))
+            except ValueError as error:
+                assert re.search(r"\d+ of \d+ records have no number in '\w+': (variant|encoding) .+", str(error))
+                assert "seed 0" in str(error) or "seed" not in records
+                named += 1
+            else:  # a column that it doesn't compare
+                pd.testing.assert_frame_equal(other.settings, finding.settings)
+    assert named >= 2
+
+
+def test_the_runs_that_lack_a_number_are_named():
+    claim = next(c for c in DECIDED if c.predicate == "alibi_extrapolates")
+    records = results.recorded("running_sum")
+    chosen = (records["variant"] == "rotary") & (records["seed"] == 4) & (records["length"] == 200)
+    with pytest.raises(ValueError, match=r"no number in 'mse': variant rotary, .*inputs uniform, .*length 200, seed 4"):
+        claims.judge(claim, set_to(records, chosen, "mse", np.nan))

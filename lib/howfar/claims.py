@@ -128,7 +128,8 @@ def judge(claim, records=None):
     Raises
     ------
     ValueError
-        If the records lack something that the predicate compares.
+        If the records lack something that the predicate compares; numbers that are missing are named by column, config
+        and seed, and the verdict is withheld.
     """
     if claim.predicate is None:
         return Finding("open")

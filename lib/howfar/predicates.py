@@ -14,6 +14,7 @@ import pandas as pd
 import scipy.stats
 
 from howfar.experiments import equivariance, position_codes, running_sum
+from howfar.results import PROVENANCE
 
 PREDICATES = {}
 
@@ -22,6 +23,45 @@ def predicate(function):
     """Register a predicate under its name."""
     PREDICATES[function.__name__] = function
     return function
+
+
+def measured(records, *columns):
+    """The records, if each of these columns holds a number in each of them: a missing number is never a verdict.
+
+    Parameters
+    ----------
+    records : pandas.DataFrame
+        Those that a predicate is about to compare.
+    *columns : str
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    ValueError
+        If a number is missing, as after a run that diverged; the message names the column, the configs and the seeds.
+    """
+    for column in columns:
+        missing = records[records[column].isna()]
+        if len(missing):
+            rows = [", ".join(f"{k} {v}" for k, v in row.items()) for row in _names(missing)]
+            more = f"; and {len(rows) - 3} more" if len(rows) > 3 else ""
+            raise ValueError(
+                f"{len(rows)} of {len(records)} records have no number in {column!r}: {'; '.join(rows[:3])}{more}"
+            )
+    return records
+
+
+def _names(records):
+    """What tells records apart, a dict for each: whole numbers, words and flags, without what all runs share."""
+    telling = [
+        column
+        for column in records
+        if column not in PROVENANCE and records[column].map(lambda value: isinstance(value, (str, int, bool))).all()
+    ]
+    return records[telling].to_dict("records")
 
 
 def geometric_interval(values, level=0.95):
@@ -126,7 +166,7 @@ def fit_is_no_guarantee(records):
 
 def _errors_at(records, length):
     """(setting, {variant: errors (seeds,)}) for each setting of the main runs; "blind" is the position mean's error."""
-    main = records[(records["length"] == length) & (records["steps"] == records["steps"].min())]
+    main = measured(records[(records["length"] == length) & (records["steps"] == records["steps"].min())], "mse")
     for (causal, inputs, score), group in main.groupby(["causal", "inputs", "score"], sort=False):
         errors = {v: g.sort_values("seed")["mse"].to_numpy() for v, g in group.groupby("variant")}
         errors["blind"] = running_sum.baselines(score, inputs, length)["position mean"]
@@ -145,7 +185,7 @@ def absolute_codes_move(records):
     """
     rows = []
     for setting, group in _by_model(records.query("shift == 20"), equivariance.ABSOLUTE):
-        interval = geometric_interval(group["change"].clip(lower=1e-12))
+        interval = geometric_interval(measured(group, "change")["change"].clip(lower=1e-12))
         rows.append(_row(setting, *interval, holds=interval[1] > MOVED))
     return pd.DataFrame(rows)
 
@@ -164,7 +204,8 @@ def absolute_steps_do_not_vanish(records):
     rows = []
     trained_at_zero = records.query("shift == 0 and offsets == 0")
     for encoding in ("sinusoidal", "learned"):
-        widths = trained_at_zero[trained_at_zero["encoding"] == encoding].groupby("width")["logit_step"]
+        of_encoding = measured(trained_at_zero[trained_at_zero["encoding"] == encoding], "logit_step")
+        widths = of_encoding.groupby("width")["logit_step"]
         intervals = {width: geometric_interval(steps) for width, steps in widths}
         smallest = min(intervals.values())
         halved = intervals[max(intervals)][0] < intervals[min(intervals)][0] / 2
@@ -181,6 +222,7 @@ def absolute_risk_grows(records):
     """
     rows = []
     for setting, group in _by_model(records, equivariance.ABSOLUTE):
+        group = measured(group[group["shift"].isin([0, 100])], "risk")
         by_shift = group.pivot(index="seed", columns="shift", values="risk")
         grown = (by_shift[100] - by_shift[0]).to_numpy()
         spread = scipy.stats.t.ppf(0.975, len(grown) - 1) * grown.std(ddof=1) / math.sqrt(len(grown))
@@ -199,13 +241,14 @@ def invariant_risk_stays(records):
 @predicate
 def risk_within_ceiling(records):
     """At every shift s and on every seed the risk differs from that at 0 by at most s times the loss's largest step."""
-    ceiling = records["shift"] * records["loss_step"] + 1e-5  # rounding, where nothing moves
+    ceiling = records["shift"] * measured(records, "loss_step")["loss_step"] + 1e-5  # rounding, where nothing moves
     share = records.assign(share=_risk_change(records) / ceiling).query("shift > 0")
     return _most(share, "share", lambda largest: largest <= 1, equivariance.ABSOLUTE + equivariance.INVARIANT)
 
 
 def _risk_change(records):
     """How far each record's risk is from that of the same model and seed at shift 0."""
+    measured(records, "risk")
     model = records["seed"].map(str) + records["key"]
     unmoved = records["shift"] == 0
     return (records["risk"] - model.map(records[unmoved].set_index(model[unmoved])["risk"])).abs()
@@ -220,7 +263,7 @@ def _by_model(records, encodings):
 def _most(records, column, holds, encodings):
     rows = []
     for setting, group in _by_model(records, encodings):
-        largest = float(group[column].max())
+        largest = float(measured(group, column)[column].max())
         rows.append(_row(setting, largest, math.nan, math.nan, holds=holds(largest)))
     return pd.DataFrame(rows)
 
@@ -234,19 +277,19 @@ LONGEST = math.sqrt(position_codes.WIDTH) * (1 + 1e-6)  # up to rounding
 @predicate
 def sinusoid_is_bounded(records):
     """No sinusoidal code is longer than sqrt(width), at positions up to four times the length."""
-    return _codes(records, "sinusoidal", _longest, lambda longest: longest <= LONGEST)
+    return _codes(records, "sinusoidal", NORMS, _longest, lambda longest: longest <= LONGEST)
 
 
 @predicate
 def legendre_is_bounded(records):
     """No Legendre code is longer than sqrt(width), at positions up to four times the length."""
-    return _codes(records, "legendre", _longest, lambda longest: longest <= LONGEST)
+    return _codes(records, "legendre", NORMS, _longest, lambda longest: longest <= LONGEST)
 
 
 @predicate
 def legendre_saturates(records):
     """The Legendre codes 50 N and 100 N beyond the last trained position are equal."""
-    return _codes(records, "legendre", lambda row: row["tail"], lambda distance: distance < 1e-6)
+    return _codes(records, "legendre", ["tail"], lambda row: row["tail"], lambda distance: distance < 1e-6)
 
 
 @predicate
@@ -258,13 +301,14 @@ def wavelet_difference_decays(records):
     def share(row):
         return max(row["change_290"], row["change_10000"]) / row["norm_met"]
 
-    return _codes(records, "wavelet", share, lambda share: share < 0.1)
+    columns = ["change_290", "change_10000", "norm_met"]
+    return _codes(records, "wavelet", columns, share, lambda share: share < 0.1)
 
 
 @predicate
 def wavelet_tells_positions_apart(records):
     """No two wavelet codes of positions 0 to 4N - 1 are equal."""
-    return _codes(records, "wavelet", lambda row: row["gap"], lambda gap: gap > 1e-6)
+    return _codes(records, "wavelet", ["gap"], lambda row: row["gap"], lambda gap: gap > 1e-6)
 
 
 @predicate
@@ -272,18 +316,21 @@ def sinusoid_repeats(records):
     """Some sinusoidal code at positions 10,000 to 100,000 is nearer to that of position 0 than the code of position 1
     is.
     """
-    return _codes(records, "sinusoidal", lambda row: row["return_ratio"], lambda ratio: ratio < 1)
+    return _codes(records, "sinusoidal", ["return_ratio"], lambda row: row["return_ratio"], lambda ratio: ratio < 1)
+
+
+NORMS = ["norm_met", "norm_new"]
 
 
 def _longest(row):
     return max(row["norm_met"], row["norm_new"])
 
 
-def _codes(records, family, measure, holds):
+def _codes(records, family, columns, measure, holds):
     """One row for each variant of a family: it must hold at every length N; the estimate is the least favourable."""
     rows = []
     for variant, group in records[records["variant"].str.startswith(family)].groupby("variant", sort=False):
-        values = [float(measure(row)) for _, row in group.iterrows()]
+        values = [float(measure(row)) for _, row in measured(group, *columns).iterrows()]
         failing = [value for value in values if not holds(value)]
         lengths = f"N = {group['length'].min()} to {group['length'].max()}"
         estimate = max(failing or values)
