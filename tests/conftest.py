@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from howfar import results
+from howfar import runs
 
 TOY = '''
 """A cheap experiment for the tests. The environment tells it to be slow, to fail, or to kill its process once."""
@@ -53,4 +53,4 @@ def toy(tmp_path, monkeypatch):
 @pytest.fixture
 def contents():
     """What was found out in a results file, without when and how long it took: a function of its path."""
-    return lambda path: sorted(json.dumps([r["key"], r["config"], r["records"]]) for r in results.read_runs(path))
+    return lambda path: sorted(json.dumps([r["key"], r["config"], r["records"]]) for r in runs.read_runs(path))

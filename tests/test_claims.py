@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from howfar import claims, predicates, results
+from howfar import claims, predicates, runs
 from howfar.experiments import EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,13 +94,13 @@ TURNED = {
 @pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
 @pytest.mark.parametrize("up", [True, False], ids=["replicated", "not replicated"])
 def test_every_predicate_can_go_either_way(claim, up):
-    records = TURNED[claim.predicate](results.recorded(claim.experiment), up)
+    records = TURNED[claim.predicate](runs.recorded(claim.experiment), up)
     assert claims.judge(claim, records).verdict == ("replicated" if up else "not replicated")
 
 
 def test_some_settings_make_partly():
     claim = next(c for c in DECIDED if c.predicate == "wavelet_tells_positions_apart")
-    records = results.recorded(claim.experiment)
+    records = runs.recorded(claim.experiment)
     half = records["variant"] == "wavelet zero"
     assert claims.judge(claim, set_to(records.assign(gap=0.0), half, "gap", 1.0)).verdict == "partly"
 
@@ -166,14 +166,14 @@ def test_a_ledger_that_is_no_list_and_two_of_one_id(tmp_path):
 
 def test_records_that_hold_too_little_are_refused_by_name():
     claim = next(c for c in DECIDED if c.predicate == "wavelet_is_lowest")
-    records = results.recorded("running_sum").query("variant != 'sinusoidal'")
+    records = runs.recorded("running_sum").query("variant != 'sinusoidal'")
     with pytest.raises(ValueError, match=r"wavelet_is_lowest needs the full grid of running_sum; .*sinusoidal"):
         claims.judge(claim, records)
 
 
 @pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
 def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
-    records = results.recorded(claim.experiment)
+    records = runs.recorded(claim.experiment)
     finding, named = claims.judge(claim, records), 0
     numbers = [c for c in records.select_dtypes("float") if c not in ("lr", "seconds", "diverged_at")]
     seeds = [records["seed"] == 0] if "seed" in records else [records["length"] == 100]
@@ -192,7 +192,7 @@ def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
 
 def test_the_runs_that_lack_a_number_are_named():
     claim = next(c for c in DECIDED if c.predicate == "alibi_extrapolates")
-    records = results.recorded("running_sum")
+    records = runs.recorded("running_sum")
     chosen = (records["variant"] == "rotary") & (records["seed"] == 4) & (records["length"] == 200)
     with pytest.raises(ValueError, match=r"no number in 'mse': variant rotary, .*inputs uniform, .*length 200, seed 4"):
         claims.judge(claim, set_to(records, chosen, "mse", np.nan))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from howfar import __version__, claims, cli, experiments, results
+from howfar import __version__, claims, cli, experiments, runs
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_run_records_and_the_second_time_computes_nothing(capsys, tmp_path, monk
     status, out, _ = command(capsys, "run", "position_codes")
     file = tmp_path / "results" / "position_codes-quick.jsonl"
     before = file.read_bytes()
-    assert status == 0 and "9 runs" in out and len(results.read_runs(file)) == 9
+    assert status == 0 and "9 runs" in out and len(runs.read_runs(file)) == 9
     assert command(capsys, "run", "position_codes")[0] == 0
     assert file.read_bytes() == before
 
@@ -68,7 +68,7 @@ def test_run_takes_an_experiment_of_ones_own(capsys, own, engine):
     out = Path("there", "mine.jsonl")
     status, _, err = command(capsys, "run", own, "--engine", engine, "--out", out)
     assert status == 0, err
-    assert set(results.read(out)["number"]) == set(range(24))
+    assert set(runs.read(out)["number"]) == set(range(24))
 
 
 def test_a_file_in_this_folder_is_an_experiment(capsys, own, tmp_path):
@@ -90,7 +90,7 @@ def test_run_says_which_runs_failed_and_keeps_the_others(capsys, own, tmp_path, 
     out = tmp_path / "some.jsonl"
     status, _, err = command(capsys, "run", own, "--out", out)
     assert status == 1 and "1 of 24 runs failed" in err and "meant to fail" in err
-    assert set(results.read(out)["number"]) == set(range(24)) - {1}
+    assert set(runs.read(out)["number"]) == set(range(24)) - {1}
 
 
 def test_a_file_of_another_experiment_is_named_and_left_alone(capsys, own, tmp_path):
@@ -152,7 +152,7 @@ def test_a_missing_gpu_is_named(capsys, tmp_path):
 
 
 def test_a_path_that_cannot_be_written_is_named_before_anything_is_computed(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "execute", lambda *a, **k: pytest.fail("it was computed"))
+    monkeypatch.setattr(runs.sweeps, "execute", lambda *a, **k: pytest.fail("it was computed"))
     (tmp_path / "file").write_text("mine")
     for out, reason in ((tmp_path / "file" / "x.jsonl", "cannot write"), (tmp_path, "it is a folder")):
         status, _, err = command(capsys, "run", "position_codes", "--out", out)
@@ -166,7 +166,7 @@ def test_stopping_a_run_is_no_crash(capsys, tmp_path, monkeypatch):
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(results, "sweep", stop)
+    monkeypatch.setattr(runs, "sweep", stop)
     status, _, err = command(capsys, "run", "position_codes", "--out", tmp_path / "x.jsonl")
     assert status == 130 and "the same command goes on" in err
 
@@ -187,7 +187,7 @@ def test_ctrl_c_with_local_workers_ends_with_our_message_alone(toy, tmp_path, mo
     assert run.communicate(timeout=60)[1] == (
         "howfar: stopped; what had finished is recorded, the same command goes on\n"
     )
-    assert run.returncode == 130 and 0 < len(results.read_runs(out)) < 24
+    assert run.returncode == 130 and 0 < len(runs.read_runs(out)) < 24
 
 
 def test_claims_shows_every_claim_with_its_verdict(capsys):

@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass
 import pandas as pd
 import yaml
 
-from howfar import results
+from howfar import runs
 from howfar.environment import data_path
 from howfar.experiments import EXPERIMENTS
 from howfar.predicates import PREDICATES
@@ -133,9 +133,9 @@ def judge(claim, records=None):
     """
     if claim.predicate is None:
         return Finding("open")
-    records = results.recorded(claim.experiment) if records is None else records
+    records = runs.recorded(claim.experiment) if records is None else records
     try:
-        settings = PREDICATES[claim.predicate](records)
+        settings = PREDICATES[claim.predicate](records.drop(columns=[c for c in runs.PROVENANCE if c != "key"]))
     except KeyError as error:
         raise ValueError(
             f"{claim.predicate} needs the full grid of {claim.experiment}; these records have no {error}"
@@ -143,7 +143,7 @@ def judge(claim, records=None):
     held = int(settings["holds"].sum())
     verdict = "replicated" if held == len(settings) else "partly" if held else "not replicated"
     evidence = f"holds in {held} of {len(settings)} settings; estimates {_span(settings)}"
-    return Finding(verdict, settings, evidence, results.describe(records))
+    return Finding(verdict, settings, evidence, runs.describe(records))
 
 
 def rule(claim):

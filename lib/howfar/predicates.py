@@ -14,7 +14,6 @@ import pandas as pd
 import scipy.stats
 
 from howfar.experiments import equivariance, position_codes, running_sum
-from howfar.results import PROVENANCE
 
 PREDICATES = {}
 
@@ -55,12 +54,8 @@ def measured(records, *columns):
 
 
 def _names(records):
-    """What tells records apart, a dict for each: whole numbers, words and flags, without what all runs share."""
-    telling = [
-        column
-        for column in records
-        if column not in PROVENANCE and records[column].map(lambda value: isinstance(value, (str, int, bool))).all()
-    ]
+    """What tells records apart, a dict for each: whole numbers, words and flags."""
+    telling = [c for c in records if records[c].map(lambda value: isinstance(value, (str, int, bool))).all()]
     return records[telling].to_dict("records")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from howfar import experiments, results
+from howfar import experiments, runs
 from howfar.runs import source
 
 EXPERIMENT = '''
@@ -78,15 +78,15 @@ def test_an_edit_is_noticed_where_it_can_matter(own, file, old, new, noticed):
 
 def test_changed_code_of_ones_own_experiment_is_said_and_an_edit_elsewhere_isnt(own, tmp_path, recwarn):
     name, out = f"{own.name}.experiment", tmp_path / "r.jsonl"
-    results.sweep(name, out=out)
+    runs.sweep(name, out=out)
     (own / "other.py").write_text("x = 3\n")
     source.source_hash.cache_clear()
-    results.sweep(name, out=out)
+    runs.sweep(name, out=out)
     assert not recwarn.list
     (own / "later.py").write_text("def power(x):\n    return x**5\n")
     source.source_hash.cache_clear()
     with pytest.warns(UserWarning, match="3 of the runs .* recorded by another version of the code"):
-        results.sweep(name, out=out)
+        runs.sweep(name, out=out)
 
 
 def test_modules_beside_a_file_that_is_no_package_count(tmp_path, monkeypatch):

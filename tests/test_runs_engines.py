@@ -11,7 +11,8 @@ from functools import partial
 import pytest
 import torch
 
-from howfar import engines, results
+from howfar import runs
+from howfar.runs import engines
 
 
 def _fails_on_two(task):
@@ -40,10 +41,10 @@ def test_results_stream_back_as_they_finish():
 
 
 def test_local_processes_with_one_killed_give_the_same_records(toy, contents, tmp_path, monkeypatch):
-    results.sweep(toy, out=tmp_path / "here.jsonl")
+    runs.sweep(toy, out=tmp_path / "here.jsonl")
     marker = tmp_path / "killed"
     monkeypatch.setenv("TOY_KILL_MARKER", str(marker))
-    results.sweep(toy, out=tmp_path / "local.jsonl", engine="local", workers=2)
+    runs.sweep(toy, out=tmp_path / "local.jsonl", engine="local", workers=2)
     assert marker.exists()
     assert contents(tmp_path / "local.jsonl") == contents(tmp_path / "here.jsonl")
 
@@ -58,7 +59,7 @@ def test_ray_on_two_nodes_with_a_worker_killed_gives_the_same_records(toy, conte
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     from ray.cluster_utils import Cluster
 
-    results.sweep(toy, out=tmp_path / "here.jsonl")
+    runs.sweep(toy, out=tmp_path / "here.jsonl")
     marker = tmp_path / "killed"
     monkeypatch.setenv("TOY_KILL_MARKER", str(marker))
     node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 * 2**20}
@@ -66,9 +67,9 @@ def test_ray_on_two_nodes_with_a_worker_killed_gives_the_same_records(toy, conte
     try:
         cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
         cluster.wait_for_nodes()
-        results.sweep(toy, out=tmp_path / "ray.jsonl", engine="ray", address=cluster.address)
+        runs.sweep(toy, out=tmp_path / "ray.jsonl", engine="ray", address=cluster.address)
         with pytest.raises(RuntimeError, match=r"asks for 0\.5 of a GPU, and the Ray cluster has 0 GPUs"):
-            results.sweep(toy, engine="ray", address=cluster.address, gpus_per_run=0.5)  # and doesn't wait for ever
+            runs.sweep(toy, engine="ray", address=cluster.address, gpus_per_run=0.5)  # and doesn't wait for ever
     finally:
         cluster.shutdown()
     assert marker.exists()
