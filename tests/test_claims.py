@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from howfar import claims, predicates, results
-from howfar.experiments import EXPERIMENTS
+from howfar import claims, runs
+from howfar.experiments import EXPERIMENTS, judging, predicates
 
 ROOT = Path(__file__).resolve().parents[1]
 LEDGER = claims.load()
@@ -35,7 +35,8 @@ def test_every_source_paper_has_claims():
 
 
 def test_every_predicate_decides_a_claim_and_has_a_rule():
-    assert {claim.predicate for claim in DECIDED} == set(predicates.PREDICATES)
+    there = {(name, predicate) for name in EXPERIMENTS for predicate in predicates(name)}
+    assert {(claim.experiment, claim.predicate) for claim in DECIDED} == there
     for claim in DECIDED:
         assert claim.experiment in EXPERIMENTS
         assert re.fullmatch(r"[A-Z][^\n]{30,}\.", claims.rule(claim))
@@ -94,24 +95,24 @@ TURNED = {
 @pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
 @pytest.mark.parametrize("up", [True, False], ids=["replicated", "not replicated"])
 def test_every_predicate_can_go_either_way(claim, up):
-    records = TURNED[claim.predicate](results.recorded(claim.experiment), up)
+    records = TURNED[claim.predicate](runs.recorded(claim.experiment), up)
     assert claims.judge(claim, records).verdict == ("replicated" if up else "not replicated")
 
 
 def test_some_settings_make_partly():
     claim = next(c for c in DECIDED if c.predicate == "wavelet_tells_positions_apart")
-    records = results.recorded(claim.experiment)
+    records = runs.recorded(claim.experiment)
     half = records["variant"] == "wavelet zero"
     assert claims.judge(claim, set_to(records.assign(gap=0.0), half, "gap", 1.0)).verdict == "partly"
 
 
 def test_geometric_interval_is_students_for_the_logarithms():
     values = np.random.default_rng(0).lognormal(size=10)
-    mean, low, high = predicates.geometric_interval(values)
+    mean, low, high = judging.geometric_interval(values)
     expected = scipy.stats.ttest_1samp(np.log(values), 0).confidence_interval(0.95)
     np.testing.assert_allclose([low, high], np.exp([expected.low, expected.high]))
     np.testing.assert_allclose(mean, scipy.stats.gmean(values))
-    assert predicates.geometric_interval([2.0]) == pytest.approx((2.0, 2.0, 2.0))
+    assert judging.geometric_interval([2.0]) == pytest.approx((2.0, 2.0, 2.0))
 
 
 GOOD = {
@@ -144,7 +145,6 @@ def test_a_ledger_of_ones_own(tmp_path):
         ({"statement": None}, "missing: statement"),
         ({"prediccate": "x"}, "unknown: prediccate"),
         ({"predicate": "wavelet_is_lowest"}, "experiment and predicate are given together"),
-        ({"predicate": "no_such", "experiment": "running_sum"}, "no predicate 'no_such'"),
         ({"predicate": "sinusoid_repeats", "experiment": "no_such"}, "no experiment 'no_such'"),
         ({"verdict": "partly"}, "a claim without a predicate is open"),
     ],
@@ -166,6 +166,42 @@ def test_a_ledger_that_is_no_list_and_two_of_one_id(tmp_path):
 
 def test_records_that_hold_too_little_are_refused_by_name():
     claim = next(c for c in DECIDED if c.predicate == "wavelet_is_lowest")
-    records = results.recorded("running_sum").query("variant != 'sinusoidal'")
+    records = runs.recorded("running_sum").query("variant != 'sinusoidal'")
     with pytest.raises(ValueError, match=r"wavelet_is_lowest needs the full grid of running_sum; .*sinusoidal"):
         claims.judge(claim, records)
+
+
+@pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
+def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
+    records = runs.recorded(claim.experiment)
+    finding, named = claims.judge(claim, records), 0
+    numbers = [c for c in records.select_dtypes("float") if c not in ("lr", "seconds", "diverged_at")]
+    seeds = [records["seed"] == 0] if "seed" in records else [records["length"] == 100]
+    for column in numbers:
+        for chosen in (*seeds, records.index >= 0):
+            try:
+                other = claims.judge(claim, set_to(records, chosen, column, np.nan))
+            except ValueError as error:
+                assert re.search(r"\d+ of \d+ records have no number in '\w+': (variant|encoding) .+", str(error))
+                assert "seed 0" in str(error) or "seed" not in records
+                named += 1
+            else:  # a column that it doesn't compare
+                pd.testing.assert_frame_equal(other.settings, finding.settings)
+    assert named >= 2
+
+
+def test_the_runs_that_lack_a_number_are_named():
+    claim = next(c for c in DECIDED if c.predicate == "alibi_extrapolates")
+    records = runs.recorded("running_sum")
+    chosen = (records["variant"] == "rotary") & (records["seed"] == 4) & (records["length"] == 200)
+    with pytest.raises(ValueError, match=r"no number in 'mse': variant rotary, .*inputs uniform, .*length 200, seed 4"):
+        claims.judge(claim, set_to(records, chosen, "mse", np.nan))
+
+
+def test_a_predicate_that_is_not_there_is_named(tmp_path):
+    entry = {**GOOD, "predicate": "no_such", "experiment": "running_sum"}
+    (claim,) = claims.load(write(tmp_path / "own.yml", [entry]))
+    with pytest.raises(
+        ValueError, match="a-claim: no predicate 'no_such' of running_sum; there are: wavelet_is_lowest"
+    ):
+        claims.judge(claim)

@@ -1,43 +1,25 @@
 """The command line: what it prints, what it writes, what it refuses and how."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from howfar import __version__, claims, cli, experiments, results
-
-EXPERIMENT = '''
-"""An experiment of a reader's own."""
-from dataclasses import dataclass
-
-@dataclass(frozen=True)
-class Config:
-    number: int
-
-def grid(scale):
-    return [Config(n) for n in range(3)]
-
-def run(config, device="cpu"):
-    if config.number == FAILS:
-        raise ArithmeticError("meant to fail")
-    return [{"square": config.number**2}]
-'''
+from howfar import __version__, claims, cli, experiments, runs
 
 
 @pytest.fixture
-def own(tmp_path, monkeypatch):
-    """The dotted name of an experiment in the folder where the command is given."""
-    package = f"own_{abs(hash(tmp_path))}"
-    (tmp_path / package).mkdir()
-    (tmp_path / package / "fine.py").write_text(EXPERIMENT.replace("FAILS", "None"))
-    (tmp_path / package / "failing.py").write_text(EXPERIMENT.replace("FAILS", "1"))
+def own(toy, tmp_path, monkeypatch):
+    """The dotted name of an experiment that is found only because the command is given in its folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(tmp_path)])
-    return package
+    return toy
 
 
 def command(capsys, *arguments):
@@ -76,7 +58,7 @@ def test_run_records_and_the_second_time_computes_nothing(capsys, tmp_path, monk
     status, out, _ = command(capsys, "run", "position_codes")
     file = tmp_path / "results" / "position_codes-quick.jsonl"
     before = file.read_bytes()
-    assert status == 0 and "9 runs" in out and len(results.read_runs(file)) == 9
+    assert status == 0 and "9 runs" in out and len(runs.read_runs(file)) == 9
     assert command(capsys, "run", "position_codes")[0] == 0
     assert file.read_bytes() == before
 
@@ -84,29 +66,53 @@ def test_run_records_and_the_second_time_computes_nothing(capsys, tmp_path, monk
 @pytest.mark.parametrize("engine", ["in-process", "local"])
 def test_run_takes_an_experiment_of_ones_own(capsys, own, engine):
     out = Path("there", "mine.jsonl")
-    status, _, err = command(capsys, "run", f"{own}.fine", "--engine", engine, "--out", out)
+    status, _, err = command(capsys, "run", own, "--engine", engine, "--out", out)
     assert status == 0, err
-    assert sorted(results.read(out)["square"]) == [0, 1, 4]
+    assert set(runs.read(out)["number"]) == set(range(24))
 
 
 def test_a_file_in_this_folder_is_an_experiment(capsys, own, tmp_path):
-    (tmp_path / f"{own}_flat.py").write_text(EXPERIMENT.replace("FAILS", "None"))
-    status, _, err = command(capsys, "run", f"{own}_flat", "--out", tmp_path / "flat.jsonl")
+    folder, name = own.split(".")
+    (tmp_path / folder / f"{name}.py").rename(tmp_path / f"{folder}_flat.py")
+    status, _, err = command(capsys, "run", f"{folder}_flat", "--out", tmp_path / "flat.jsonl")
     assert status == 0, err
 
 
 @pytest.mark.parametrize("fault", ["import no_such_package", "def grid(:"])
 def test_an_experiment_that_cannot_be_imported_is_named(capsys, own, tmp_path, fault):
-    (tmp_path / own / "broken.py").write_text(fault)
-    status, _, err = command(capsys, "run", f"{own}.broken", "--out", tmp_path / "x.jsonl")
-    assert status == 2 and f"{own}.broken cannot be imported" in err and "Traceback" not in err
+    (tmp_path / own.replace(".", "/")).with_suffix(".py").write_text(fault)
+    status, _, err = command(capsys, "run", own, "--out", tmp_path / "x.jsonl")
+    assert status == 2 and f"{own} cannot be imported" in err and "Traceback" not in err
 
 
-def test_run_says_which_runs_failed_and_keeps_the_others(capsys, own, tmp_path):
+def test_run_says_which_runs_failed_and_keeps_the_others(capsys, own, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOY_FAILS", "1")
     out = tmp_path / "some.jsonl"
-    status, _, err = command(capsys, "run", f"{own}.failing", "--out", out)
-    assert status == 1 and "1 of 3 runs failed" in err and "meant to fail" in err
-    assert sorted(results.read(out)["square"]) == [0, 4]
+    status, _, err = command(capsys, "run", own, "--out", out)
+    assert status == 1 and "1 of 24 runs failed" in err and "meant to fail" in err
+    assert set(runs.read(out)["number"]) == set(range(24)) - {1}
+
+
+def test_a_file_of_another_experiment_is_named_and_left_alone(capsys, own, tmp_path):
+    out = tmp_path / "codes.jsonl"
+    assert command(capsys, "run", "position_codes", "--out", out)[0] == 0
+    before = out.read_bytes()
+    status, _, err = command(capsys, "run", own, "--out", out)
+    assert status == 2 and err == (
+        f"howfar: error: {out} holds runs of position_codes, not of {own}, and is left as it is; name another file\n"
+    )
+    assert out.read_bytes() == before
+
+
+def test_a_line_with_a_bad_body_is_one_clean_line(capsys, own, tmp_path):
+    out = tmp_path / "mine.jsonl"
+    assert command(capsys, "run", own, "--out", out)[0] == 0
+    lines = out.read_text().splitlines()
+    lines[2] = json.dumps({**json.loads(lines[2]), "records": None})
+    out.write_text("\n".join(lines) + "\n")
+    status, _, err = command(capsys, "run", own, "--out", out)
+    assert status == 2 and f"{out}: line 3 is no record of a run: records must be a list" in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -120,10 +126,11 @@ def test_run_says_which_runs_failed_and_keeps_the_others(capsys, own, tmp_path):
         (["run", "position_codes", "--scale", "huge"], ["huge", "quick", "full"]),
         (["run", "position_codes", "--engine", "slurm"], ["slurm", "in-process", "local", "ray"]),
         (["run", "position_codes", "--device", "gpu"], ["device must be cpu, cuda or cuda:N", "'gpu'"]),
-        (["run", "position_codes", "--workers", "0"], ["workers must be at least 1"]),
+        (["run", "position_codes", "--workers", "0"], ["workers must be a positive integer"]),
         (["run", "position_codes", "--workers", "two"], ["--workers", "two"]),
         (["run", "position_codes", "--workers", "2"], ["one task at a time", "local"]),
         (["run", "position_codes", "--address", "auto"], ["need the ray engine"]),
+        (["run", "position_codes", "--gpus-per-run", "nan"], ["gpus_per_task must be a finite number", "nan"]),
         (["claims", "no-such-claim"], ["no claim 'no-such-claim'", "li-wavelet-lowest"]),
         (["dance"], ["dance", "list", "run", "claims"]),
         ([], ["COMMAND"]),
@@ -145,7 +152,7 @@ def test_a_missing_gpu_is_named(capsys, tmp_path):
 
 
 def test_a_path_that_cannot_be_written_is_named_before_anything_is_computed(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "execute", lambda *a, **k: pytest.fail("it was computed"))
+    monkeypatch.setattr(runs.sweeps, "execute", lambda *a, **k: pytest.fail("it was computed"))
     (tmp_path / "file").write_text("mine")
     for out, reason in ((tmp_path / "file" / "x.jsonl", "cannot write"), (tmp_path, "it is a folder")):
         status, _, err = command(capsys, "run", "position_codes", "--out", out)
@@ -159,9 +166,28 @@ def test_stopping_a_run_is_no_crash(capsys, tmp_path, monkeypatch):
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(results, "sweep", stop)
+    monkeypatch.setattr(runs, "sweep", stop)
     status, _, err = command(capsys, "run", "position_codes", "--out", tmp_path / "x.jsonl")
     assert status == 130 and "the same command goes on" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
+def test_ctrl_c_with_local_workers_ends_with_our_message_alone(toy, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOY_SECONDS", "0.2")
+    out = tmp_path / "x.jsonl"
+    words = ["run", toy, "--engine", "local", "--workers", "2", "--out", str(out)]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "howfar.cli", *words], cwd=tmp_path, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (out.exists() and out.stat().st_size) and time.monotonic() < deadline and run.poll() is None:
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)  # what a terminal does: to the command and to its workers
+    assert run.communicate(timeout=60)[1] == (
+        "howfar: stopped; what had finished is recorded, the same command goes on\n"
+    )
+    assert run.returncode == 130 and 0 < len(runs.read_runs(out)) < 24
 
 
 def test_claims_shows_every_claim_with_its_verdict(capsys):

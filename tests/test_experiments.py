@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from howfar import experiments, results, tasks
+from howfar import experiments, runs, tasks
 from howfar.experiments import equivariance, position_codes, running_sum
 from howfar.training import train
 
@@ -21,7 +21,7 @@ SCORES = ("sum", "sum_over_n", "mean")
 @pytest.mark.parametrize("scale", experiments.SCALES)
 def test_grids_hold_each_run_once(name, scale):
     configs = experiments.grid(name, scale)
-    keys = {results.config_key(name, config) for config in configs}
+    keys = {runs.config_key(name, config) for config in configs}
     assert 0 < len(keys) == len(configs)
 
 
@@ -32,8 +32,8 @@ def test_the_quick_grid_is_the_smaller_one(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_recorded_is_the_full_grid(name):
-    recorded = results.recorded(name)
-    expected = {results.config_key(name, config) for config in experiments.grid(name, "full")}
+    recorded = runs.recorded(name)
+    expected = {runs.config_key(name, config) for config in experiments.grid(name, "full")}
     assert set(recorded["key"]) == expected
     assert (recorded["seconds"] > 0).all() and recorded["device"].str.len().min() > 4
     assert not recorded["commit"].str.contains("+", regex=False).any()  # of code that is in the history
@@ -205,14 +205,14 @@ def test_position_codes_against_tables_looked_at_directly():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_figures_draw_what_is_recorded(name):
-    drawing = experiments.find(name).figure(results.recorded(name))
+    drawing = experiments.find(name).figure(runs.recorded(name))
     lines = [line for axis in drawing.axes for line in axis.lines]
     assert len(lines) > 5 and any(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).all() for line in lines)
     plt.close(drawing)
 
 
 def test_figure_of_the_running_sum_has_a_panel_for_each_score_and_setting():
-    records = results.recorded("running_sum").query("inputs == 'uniform' and steps == 400")
+    records = runs.recorded("running_sum").query("inputs == 'uniform' and steps == 400")
     drawing = running_sum.figure(records)
     titles = [axis.get_title(loc="left") or axis.get_title() for axis in drawing.axes]
     assert titles == [f"{s}, uniform, {c}" for c in ("causal", "bidirectional") for s in ("sum", "sum over n", "mean")]

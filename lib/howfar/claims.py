@@ -1,7 +1,7 @@
 """The claims ledger: what the literature says, and what became of it here.
 
 ``data/claims.yml`` lists every published claim that the course can test. A claim whose experiment is recorded names a
-predicate of `howfar.predicates`; the verdict is computed from the records, and the file must agree with it.
+predicate that stands beside the experiment; the verdict is computed from the records, and the file must agree with it.
 """
 
 from dataclasses import MISSING, dataclass
@@ -9,10 +9,9 @@ from dataclasses import MISSING, dataclass
 import pandas as pd
 import yaml
 
-from howfar import results
+from howfar import runs
 from howfar.environment import data_path
-from howfar.experiments import EXPERIMENTS
-from howfar.predicates import PREDICATES
+from howfar.experiments import EXPERIMENTS, predicates
 
 VERDICTS = ("replicated", "partly", "not replicated", "open")
 KINDS = ("theorem", "conjecture", "measurement", "reading")
@@ -128,13 +127,14 @@ def judge(claim, records=None):
     Raises
     ------
     ValueError
-        If the records lack something that the predicate compares.
+        If there is no such predicate, or the records lack something that it compares; numbers that are missing are
+        named by column, config and seed, and the verdict is withheld.
     """
     if claim.predicate is None:
         return Finding("open")
-    records = results.recorded(claim.experiment) if records is None else records
+    records = runs.recorded(claim.experiment) if records is None else records
     try:
-        settings = PREDICATES[claim.predicate](records)
+        settings = _predicate(claim)(records.drop(columns=[c for c in runs.PROVENANCE if c != "key"]))
     except KeyError as error:
         raise ValueError(
             f"{claim.predicate} needs the full grid of {claim.experiment}; these records have no {error}"
@@ -142,12 +142,21 @@ def judge(claim, records=None):
     held = int(settings["holds"].sum())
     verdict = "replicated" if held == len(settings) else "partly" if held else "not replicated"
     evidence = f"holds in {held} of {len(settings)} settings; estimates {_span(settings)}"
-    return Finding(verdict, settings, evidence, results.describe(records))
+    return Finding(verdict, settings, evidence, runs.describe(records))
 
 
 def rule(claim):
     """The rule by which a claim is decided, in words: its predicate's docstring; "" if it is open."""
-    return "" if claim.predicate is None else " ".join(PREDICATES[claim.predicate].__doc__.split())
+    return "" if claim.predicate is None else " ".join(_predicate(claim).__doc__.split())
+
+
+def _predicate(claim):
+    there = predicates(claim.experiment)
+    if claim.predicate not in there:
+        raise ValueError(
+            f"{claim.id}: no predicate {claim.predicate!r} of {claim.experiment}; there are: {', '.join(there)}"
+        )
+    return there[claim.predicate]
 
 
 def _span(settings):
@@ -171,8 +180,6 @@ def _claim(entry, number):
             raise ValueError(f"{label}: {field} must be one of {', '.join(allowed)}, got {getattr(claim, field)!r}")
     if (claim.predicate is None) != (claim.experiment is None):
         raise ValueError(f"{label}: experiment and predicate are given together or not at all")
-    if claim.predicate is not None and claim.predicate not in PREDICATES:
-        raise ValueError(f"{label}: no predicate {claim.predicate!r}; there are: {', '.join(PREDICATES)}")
     if claim.experiment is not None and claim.experiment not in EXPERIMENTS:
         raise ValueError(f"{label}: no experiment {claim.experiment!r}; there are: {', '.join(EXPERIMENTS)}")
     if claim.predicate is None and claim.verdict != "open":

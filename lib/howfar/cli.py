@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from howfar import __version__, claims, experiments, results
-from howfar.engines import ENGINES
+from howfar import __version__, claims, experiments, runs
 from howfar.experiments import EXPERIMENTS, SCALES
+from howfar.runs import ENGINES
 
 
 def main(arguments=None):
@@ -37,7 +37,7 @@ def main(arguments=None):
             return 2
         except (ValueError, OSError, RuntimeError) as error:
             print(f"howfar: error: {error}", file=sys.stderr)
-            return 1 if isinstance(error, results.RunsFailed) else 2
+            return 1 if isinstance(error, runs.RunsFailed) else 2
 
 
 def _parser():
@@ -99,7 +99,7 @@ def _list(options):
 def _run(options):
     torch.set_num_threads(1)  # more than one pays only for models far larger than ours
     out = options.out or Path("results") / f"{options.name}-{options.scale}.jsonl"
-    records = results.sweep(
+    records = runs.sweep(
         options.name,
         options.scale,
         out=out,
@@ -109,8 +109,8 @@ def _run(options):
         address=options.address,
         gpus_per_run=options.gpus_per_run,
     )
-    runs = records.drop_duplicates("key")
-    print(f"{len(records)} records of {len(runs)} runs in {out}; {runs['seconds'].sum():.0f} s of computing in all")
+    seconds = records.drop_duplicates("key")["seconds"]
+    print(f"{len(records)} records of {len(seconds)} runs in {out}; {seconds.sum():.0f} s of computing in all")
     return 0
 
 

@@ -9,6 +9,8 @@ An experiment is a module with three functions:
 ``figure(records)``
     a matplotlib figure of a DataFrame of records.
 
+Ours are folders: the module, and beside it the ``predicates`` that decide claims from its records.
+
 A module of your own works everywhere that a registered name does: give its name as you would import it.
 """
 
@@ -61,3 +63,9 @@ def grid(name, scale="quick"):
     if scale not in SCALES:
         raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
     return list(find(name).grid(scale))
+
+
+def predicates(name):
+    """The predicates that stand beside a registered experiment: a dict of functions by name."""
+    module = importlib.import_module(f"{EXPERIMENTS[name]}.predicates")
+    return {key: value for key, value in vars(module).items() if getattr(value, "is_predicate", False)}

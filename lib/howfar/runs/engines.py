@@ -4,13 +4,21 @@ Each engine is a generator that yields a `Finished` as soon as a task has finish
 task that raises is reported and doesn't stop the others; a task whose worker process died is tried again.
 """
 
+import contextlib
+import multiprocessing
 import os
+import signal
+import socket
 import threading
-import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from howfar import checks
 
 ENGINES = ("in-process", "local", "ray")
 RETRIES = 3
@@ -35,8 +43,9 @@ def run(function, tasks, engine="in-process", *, workers=None, address=None, gpu
     tasks : sequence
         Its arguments, one each.
     engine : str
-        ``"in-process"``: one after the other, here. ``"local"``: local processes, through joblib's loky. ``"ray"``: a
-        Ray cluster (``pip install 'howfar[cluster]'``).
+        ``"in-process"``: one after the other, here. ``"local"``: local processes; in a script the call stands below
+        ``if __name__ == "__main__":``, as always with processes. ``"ray"``: a Ray cluster
+        (``pip install 'howfar[cluster]'``).
     workers : int, optional
         How many tasks at once: for ``"local"`` the number of processes, for ``"ray"`` without an address the number of
         CPUs of the cluster that is started. Default: the CPUs that this process may use.
@@ -63,10 +72,11 @@ def run(function, tasks, engine="in-process", *, workers=None, address=None, gpu
     A Ray cluster that was started here and whose driver is killed with ``kill -9`` may leave its agents behind; ``ray
     stop`` ends them.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
+    checks.choice("engine", engine, ENGINES)
+    if workers is not None:
+        workers = checks.count("workers", workers)
+    gpus_per_task = checks.number("gpus_per_task", gpus_per_task, least=0)
+    retries = checks.count("retries", retries, least=0)
     if workers is not None and workers > 1 and engine == "in-process":
         raise ValueError(f"the in-process engine runs one task at a time, got workers={workers}; use engine='local'")
     if engine != "ray" and (address is not None or gpus_per_task):
@@ -85,22 +95,20 @@ def _in_process(function, tasks):
         yield _caught(function, index, task)
 
 
-def _local(function, tasks, workers, retries):
-    import joblib
-    from joblib.externals.loky import ProcessPoolExecutor, as_completed
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
+def _local(function, tasks, count, retries):
+    context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads in an unknown state
     left, fruitless = dict(enumerate(tasks)), 0
     while left:
-        before = len(left)
+        before, workers = len(left), set()
+        watched, held = context.Pipe(duplex=False)
         executor = ProcessPoolExecutor(
-            min(workers or joblib.cpu_count(), len(left)),
-            env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
-            initializer=_end_with,
-            initargs=(os.getpid(),),
+            min(count or _cpus(), len(left)), context, initializer=_start_worker, initargs=(watched,)
         )
+        others = set(multiprocessing.active_children())
         try:
-            futures = [executor.submit(_in_worker, function, index, task) for index, task in left.items()]
+            with _quiet_start():
+                futures = [executor.submit(_in_worker, function, index, task) for index, task in left.items()]
+                workers = set(multiprocessing.active_children()) - others
             for future in as_completed(futures):
                 finished = future.result()
                 del left[finished.index]
@@ -112,18 +120,51 @@ def _local(function, tasks, workers, retries):
                 yield from (Finished(index, error="its worker process died") for index in list(left))
                 return
         finally:
-            executor.shutdown(kill_workers=bool(left))  # at the end they are idle, and leave by themselves
+            if left:  # stopped, or broken: what is still running would keep us waiting
+                held.close()
+                for worker in workers:
+                    worker.kill()
+            executor.shutdown(cancel_futures=True)
+            held.close()
+            watched.close()
 
 
-def _end_with(parent):
-    """Let a worker process end when its parent is gone: a killed sweep leaves nothing running behind."""
+@contextlib.contextmanager
+def _quiet_start():
+    """Let the processes that are started within keep to one thread, and leave Ctrl-C to their parent.
+
+    What they inherit holds from their first instruction on; an initializer would come seconds later, after the imports.
+    """
+    threads = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(threads, "1"))
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        if masked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        for name, value in threads.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _start_worker(watched):
+    """Leave Ctrl-C to the parent, and end when it is gone: then the pipe's other end closes, even after kill -9."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
+        watched.poll(None)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _cpus():
+    """How many CPUs this process may use: by its affinity, and by the quota of a container (Linux)."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):  # no such file: no quota; "max": no quota
+        quota, period = map(int, Path("/sys/fs/cgroup/cpu.max").read_text().split())
+        here = min(here, max(1, quota // period))
+    return here
 
 
 def _ray(function, tasks, workers, address, gpus_per_task, retries):
@@ -159,11 +200,24 @@ def _import_ray():
 
 
 def _connect(ray, address, workers):
+    if address is not None:
+        _check_reachable(address)
     quiet = {"include_dashboard": False, "num_cpus": workers} if address is None else {}
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise RuntimeError(f"no Ray cluster at {address!r}: {error}") from error
+
+
+def _check_reachable(address):
+    """RuntimeError if nobody listens at HOST:PORT; Ray would write lines of its own first, and wait longer."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return  # "auto", "local": Ray knows what is meant
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise RuntimeError(f"no Ray cluster at {address!r}: {error}") from None
 
 
 def _in_worker(function, index, task):

@@ -223,7 +223,7 @@ def figure(records):
     Parameters
     ----------
     records : pandas.DataFrame
-        Of `howfar.results`: some or all of this experiment's.
+        Of `howfar.runs`: some or all of this experiment's.
 
     Returns
     -------
