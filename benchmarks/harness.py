@@ -1,5 +1,7 @@
 """Timing side by side: all candidates take turns in one process, and the best of their turns is compared.
 
+CPU time, of all threads together: what other programs do meanwhile is not counted.
+
 Each ``benchmarks/bench_NAME.py`` has a function ``rows()`` that yields `Row`s; ``make bench`` prints them all.
 """
 
@@ -57,18 +59,18 @@ def side_by_side(candidates, turns=7, least_seconds=0.02):
     repeats = {}
     for name, call in candidates.items():
         call()  # warm up
-        start = time.perf_counter()
+        start = time.process_time()
         call()
-        repeats[name] = max(1, int(least_seconds / max(time.perf_counter() - start, 1e-9)))
+        repeats[name] = max(1, int(least_seconds / max(time.process_time() - start, 1e-9)))
     best = dict.fromkeys(candidates, float("inf"))
     gc.disable()
     try:
         for _ in range(turns):
             for name, call in candidates.items():
-                start = time.perf_counter()
+                start = time.process_time()
                 for _ in range(repeats[name]):
                     call()
-                best[name] = min(best[name], (time.perf_counter() - start) / repeats[name])
+                best[name] = min(best[name], (time.process_time() - start) / repeats[name])
     finally:
         gc.enable()
     return best

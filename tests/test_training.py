@@ -193,6 +193,25 @@ def test_what_does_not_count_teaches_nothing():
     assert torch.equal(quiet.weights, loud.weights)
 
 
+def test_padding_on_the_right_is_not_seen_and_not_learned():
+    def padded(token):
+        def draw(generator):
+            batch = lag_recall(4, 12, lag=1, vocabulary=4, seed=generator)
+            ends = torch.randint(4, 13, (4, 1), generator=generator)
+            words = torch.arange(12) < ends
+            return Batch(batch.inputs.where(words, token), batch.targets.where(words, token), batch.mask & words)
+
+        return draw
+
+    config = TransformerConfig(depth=2, width=16, heads=2, vocabulary=6, outputs=6, encoding="learned", max_length=12)
+    options = dict(steps=5, seeds=[0, 1, 2], weight_decay=0)
+    one, other = (train(config, padded(token), cross_entropy, **options) for token in (4, 5))
+    for a, b in zip(one, other, strict=True):
+        words = tokens() % 4
+        torch.testing.assert_close(a(words), b(words))
+    torch.testing.assert_close(one.members["loss"].to_numpy(), other.members["loss"].to_numpy())
+
+
 def test_training_leaves_the_allocator_alone_and_the_command_line_may_set_it(monkeypatch):
     calls = []
     monkeypatch.setattr("ctypes.CDLL", lambda name: calls.append(name))

@@ -30,7 +30,8 @@ class Batch(NamedTuple):
     ``mask`` says which *answers* count. Which *tokens* may be read is another question, answered by the ``mask`` of
     `howfar.Transformer`, and the two differ as soon as there is a prompt, which is read but not predicted.
     `howfar.training.train` gives the model ``inputs`` and ``positions``, and the mask to the loss only. So pad on the
-    right, and leave the padding out of the mask: in a causal model nothing that counts can see it.
+    right, and leave the padding out of the mask: in a causal model nothing that counts can see it. (A bidirectional one
+    would see it, and is not trained on padded sequences here.)
     """
 
     inputs: torch.Tensor

@@ -43,7 +43,8 @@ def losses_of_members(model, rows, loss, batch):
     """
 
     def loss_of_one(row, batch):
-        outputs = functional_call(model, as_parameters(model, row), (batch.inputs, batch.positions))
+        with trusted_positions():  # vmap lets nothing be read: `_draw` has checked them
+            outputs = functional_call(model, as_parameters(model, row), (batch.inputs, batch.positions))
         return loss(outputs, batch)
 
     axes = Batch(*(None if part is None else 0 for part in batch))
@@ -156,7 +157,7 @@ def _train_chunk(rows, stream, gradient_of, update, shares, clip, bar):
         value, gradient = gradient_of(next(stream))
         norm = torch.linalg.vector_norm(gradient, dim=1)
         losses[step], norms[step] = value, norm
-        fine = (losses[step] + norms[step]).isfinite() & (diverged < 0)
+        fine = losses[step].isfinite() & norms[step].isfinite() & (diverged < 0)
         if not fine.all():
             new = (diverged < 0) & ~fine
             diverged[new], kept[new] = step, rows[new]
@@ -178,8 +179,7 @@ def _together(model, rows, loss):
 
     def gradient_of(batch):
         try:
-            with trusted_positions():  # `_draw` has checked them
-                losses = losses_of_members(model, leaf, loss, batch)
+            losses = losses_of_members(model, leaf, loss, batch)
         except RuntimeError as error:
             if "vmap" not in str(error):
                 raise
@@ -201,7 +201,8 @@ def _alone(model, rows, loss):
     def gradient_of(batch):
         batch = Batch(*(part if part is None else part[0] for part in batch))
         with trusted_positions():
-            value = loss(model(batch.inputs, batch.positions), batch)
+            outputs = model(batch.inputs, batch.positions)
+        value = loss(outputs, batch)
         gradient = torch.autograd.grad(value, parameters, materialize_grads=True)
         return value.detach()[None], torch.cat([part.flatten() for part in gradient])[None]
 
@@ -258,9 +259,9 @@ def _stream(model, samples, seeds, device):
 
 
 def _stack(name, parts):
-    shapes = {None if part is None else (tuple(part.shape), part.dtype) for part in parts}
-    if len(shapes) > 1:
-        raise ValueError(f"sample must give all members {name} of one shape and dtype, got {shapes}")
+    kinds = dict.fromkeys("None" if part is None else f"{part.dtype} {tuple(part.shape)}" for part in parts)
+    if len(kinds) > 1:
+        raise ValueError(f"sample must give all members {name} of one shape and dtype, got {' and '.join(kinds)}")
     return None if parts[0] is None else torch.stack(parts)
 
 
