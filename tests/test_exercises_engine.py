@@ -2,8 +2,10 @@
 
 import dataclasses
 import importlib
+import re
 from collections import Counter, OrderedDict, defaultdict
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -398,3 +400,17 @@ def test_a_teachers_own_file_registers_exercises(monkeypatch, tmp_path, capsys):
         exercises.register(dataclasses.replace(mine, name="line/sorting"))
     with pytest.raises(ValueError, match=r"must be a howfar\.exercises\.Exercise"):
         exercises.register(TEACHERS_FILE)
+
+
+def test_the_template_in_contributing_works(monkeypatch):
+    """The code block of CONTRIBUTING, run as it stands: its checker tells its mistakes apart."""
+    text = (Path(__file__).resolve().parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = re.search(r"## To add an exercise.*?```python\n(.*?)```", text, flags=re.S).group(1)
+
+    def last_run(bits):
+        return len("".join(map(str, bits)).rstrip("0").split("0")[-1])
+
+    space = {"Exercise": Exercise, "Wrong": Wrong, "_last_run": last_run}
+    exec(block, space)
+    assert all(row["holds"] for row in exercises.matrix(space["EXERCISES"]))
+    assert len(space["RUN"].wrong) >= 3
