@@ -128,10 +128,28 @@ def test_right_answers_pass_in_any_type():
     )
 
 
+class Unspeakable:
+    """Raises when it is compared, shown or made an array."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        raise RuntimeError
+
+    def __repr__(self):
+        raise RuntimeError
+
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError
+
+
+ENDLESS = []
+ENDLESS.append(ENDLESS)
 NOTHING = [None, "9.0", b"9.0", 9 + 0j, np.array(9 + 0j), np.array("9.0"), np.array(None), object(), [[9], []]]
+NOTHING += [Unspeakable(), ENDLESS, torch.ones(1).to_sparse(), torch.ones((), device="meta"), iter([9.0]), {9.0}, int]
 
 
-@pytest.mark.parametrize("returned", NOTHING, ids=repr)
+@pytest.mark.parametrize("returned", NOTHING, ids=lambda x: type(x).__name__)
 def test_what_is_no_number_is_refused(returned):
     assert status(exercise_of(lambda x: 9.0, (3,)), lambda x: returned) == "failed"
     assert status(exercise_of(lambda x: np.nan, (3,)), lambda x: returned) == "failed"
