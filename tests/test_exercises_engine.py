@@ -74,6 +74,10 @@ def test_unknown_mistakes_get_a_general_hint():
         (lambda x: 0 * x + 5, "same on every input"),
         (lambda x: np.where(x == 1, 7, x), "first differ at index 0, 1: expected 1, got 7"),
         (lambda x: x**2 + x / 7, "Work this input out by hand"),
+        (lambda x: x + 4e-4 * np.sin(x), "rounded, or approximated"),
+        (lambda x: x if x.max() > 0 else x + x**3, "Most inputs come out right"),
+        (lambda x: [list(map(str, row)) for row in x], "yours is a list of list"),
+        (lambda x: x.astype(str), "yours is an array of dtype <U"),
     ],
 )
 def test_a_hint_says_how_the_answer_differs_where_it_always_differs_alike(change, hint):
