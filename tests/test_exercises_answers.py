@@ -1,4 +1,4 @@
-"""Answers that the checkers' author didn't write: right ones in another style pass, wrong ones by luck don't."""
+"""Further answers: right ones in another style pass, wrong ones that a weaker checker lets through don't."""
 
 import functools
 import itertools
@@ -242,7 +242,7 @@ def test_right_answers_written_another_way_pass(name, answer):
         assert verdict.status == "passed", f"seed {seed}: {verdict.message}"
 
 
-# --- wrong: each of these was accepted once, or needed a case of its own ----------------------------------------
+# --- wrong ------------------------------------------------------------------------------------------------------
 
 REFUSED = [
     ("line/sorting", lambda u, v: np.mean(np.abs(np.partition(u, len(u) // 2) - np.partition(v, len(v) // 2)))),

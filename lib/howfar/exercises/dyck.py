@@ -7,13 +7,6 @@ import numpy as np
 from howfar import dyck, search
 from howfar.exercises.engine import Exercise, Wrong
 
-
-def _tokens(answer, *arguments):
-    """Run an answer that returns a list of integers; compared, and shown, as an array."""
-    out = answer(*arguments)
-    return np.array(out) if isinstance(out, list) else out
-
-
 # --- dyck/partners ----------------------------------------------------------------------------------------------
 
 
@@ -66,7 +59,6 @@ PARTNERS = Exercise(
     minutes=8,
     reference=partners,
     cases=_partners_cases,
-    run=_tokens,
     wrong=(
         Wrong(
             "first in, first out",
@@ -216,7 +208,6 @@ DRAW = Exercise(
     minutes=12,
     reference=draw_word,
     cases=_draw_cases,
-    run=_tokens,
     wrong=(
         Wrong(
             "fair coin between legal steps",
@@ -296,7 +287,6 @@ TRACE = Exercise(
     minutes=10,
     reference=word_of,
     cases=_trace_cases,
-    run=_tokens,
     wrong=(
         Wrong(
             "closes the label it returns to",
