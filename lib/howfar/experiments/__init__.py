@@ -17,7 +17,7 @@ A module of your own works everywhere that a registered name does: give its name
 import importlib
 
 EXPERIMENTS = {
-    name: f"howfar.experiments.{name}" for name in ("equivariance", "position_codes", "running_sum")
+    name: f"howfar.experiments.{name}" for name in ("alibi_attention", "equivariance", "position_codes", "running_sum")
 }  # name: dotted name of its module
 SCALES = ("quick", "full")
 
@@ -68,4 +68,4 @@ def grid(name, scale="quick"):
 def predicates(name):
     """The predicates that stand beside a registered experiment: a dict of functions by name."""
     module = importlib.import_module(f"{EXPERIMENTS[name]}.predicates")
-    return {key: value for key, value in vars(module).items() if getattr(value, "is_predicate", False)}
+    return {key: value for key, value in vars(module).items() if hasattr(value, "written")}

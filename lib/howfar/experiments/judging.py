@@ -1,22 +1,134 @@
-"""What predicates are made of: intervals, missing numbers, rows.
+"""What predicates are made of: intervals, readings, missing numbers.
 
 The predicates themselves stand beside their experiments, in ``predicates.py`` of its folder. A predicate decides one
-claim of the ledger from the recorded results of one experiment: it takes a DataFrame of records and returns one with a
-row for each *setting*, a reading of what the claim's source leaves open: ``setting``, ``estimate``, ``low`` and
-``high`` (a 95 % interval over the seeds, NaN where there is nothing random), ``holds`` (whether the claim does in this
-setting). Its docstring is the rule that the ledger prints. `howfar.claims` makes the verdict: all settings, some, none.
+claim of the ledger from the records of one experiment. It yields a `reading` for each way to fill in what the claim's
+source leaves open; exactly one of them is marked as the most plausible. Readings that compare the same numbers are one.
+Its docstring is the rule that the ledger prints. `howfar.claims` counts the readings and makes the verdict.
 """
 
+import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import scipy.stats
 
+HOLDS, UNDECIDED, CONTRADICTED = "holds", "undecided", "contradicted"
+NOT_JUDGED = "not judged"  # what the claim presupposes is missing: such a reading doesn't count
+STATUSES = (HOLDS, UNDECIDED, CONTRADICTED, NOT_JUDGED)
 
-def predicate(function):
-    """Mark a function as a predicate, so that `howfar.experiments.predicates` finds it."""
-    function.is_predicate = True
-    return function
+
+class Interval(NamedTuple):
+    """An estimate with its 95 % interval over the seeds; all three are equal where nothing is random."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def predicate(*, written, plausible, identity=False):
+    """Make a generator of readings a predicate, which returns them as a table.
+
+    Parameters
+    ----------
+    written : {"before", "after"}
+        Whether the rule was written before or after records that it judges had been read. Change a rule, and it is
+        "after".
+    plausible : str
+        Why the reading that is marked is the most plausible one of the source.
+    identity : bool
+        Whether the claim is an identity or a bound that our code could not violate.
+
+    Returns
+    -------
+    callable
+        From records to a DataFrame with a row for each reading, the plausible one first: ``setting, estimate, low,
+        high, status, plausible``. It has the attributes ``written``, ``plausible`` and ``identity``.
+    """
+    if written not in ("before", "after"):
+        raise ValueError(f"written must be 'before' or 'after' (the records were read), got {written!r}")
+
+    def decorate(function):
+        @functools.wraps(function)
+        def table(records):
+            rows = pd.DataFrame(function(records), columns=["setting", *Interval._fields, "status", "plausible"])
+            if rows["plausible"].sum() != 1:
+                raise KeyError(f"the plausible reading, {plausible}")
+            return rows.sort_values("plausible", ascending=False, kind="stable", ignore_index=True)
+
+        table.written, table.plausible, table.identity = written, plausible, identity
+        return table
+
+    return decorate
+
+
+def reading(setting, interval, status, *, plausible=False):
+    """One row of a predicate's table.
+
+    Parameters
+    ----------
+    setting : str
+        Which reading it is, in a few words.
+    interval : Interval
+        Of what the rule compares.
+    status : str
+        Of `STATUSES`.
+    plausible : bool
+        Whether it is the most plausible reading of the source.
+    """
+    if status not in STATUSES:
+        raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {status!r}")
+    return {"setting": setting, **interval._asdict(), "status": status, "plausible": bool(plausible)}
+
+
+def below(interval, bar):
+    """The status of the claim that a number is less than ``bar``: undecided if the interval crosses it."""
+    if interval.high < bar:
+        return HOLDS
+    return CONTRADICTED if interval.low > bar else UNDECIDED
+
+
+def above(interval, bar):
+    """The status of the claim that a number is greater than ``bar``."""
+    if interval.low > bar:
+        return HOLDS
+    return CONTRADICTED if interval.high < bar else UNDECIDED
+
+
+def all_of(*statuses):
+    """The status of "this and that": it holds if all do, and one that is contradicted contradicts it."""
+    return next((status for status in (CONTRADICTED, UNDECIDED) if status in statuses), HOLDS)
+
+
+def exactly(value):
+    """The interval of a number in which nothing is random."""
+    return Interval(float(value), float(value), float(value))
+
+
+def mean_interval(values, level=0.95):
+    """Mean of numbers, one for each seed, with Student's interval.
+
+    Parameters
+    ----------
+    values : array (seeds,)
+    level : float
+
+    Returns
+    -------
+    Interval
+        With a single seed, from minus to plus infinity: it decides nothing.
+    """
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2:
+        return Interval(float(values.mean()), -math.inf, math.inf)
+    spread = scipy.stats.t.ppf(0.5 + level / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
+    return Interval(*(float(x) for x in (values.mean(), values.mean() - spread, values.mean() + spread)))
+
+
+def geometric_interval(values, level=0.95):
+    """The same for positive numbers and their geometric mean: Student's interval of the mean of their logarithms."""
+    return Interval(*(float(np.exp(x)) for x in mean_interval(np.log(np.asarray(values, dtype=float)), level)))
 
 
 def measured(records, *columns):
@@ -52,27 +164,3 @@ def _names(records):
     """What tells records apart, a dict for each: whole numbers, words and flags."""
     telling = [c for c in records if records[c].map(lambda value: isinstance(value, (str, int, bool))).all()]
     return records[telling].to_dict("records")
-
-
-def geometric_interval(values, level=0.95):
-    """Geometric mean of positive numbers, one for each seed, with Student's interval of the mean of their logarithms.
-
-    Parameters
-    ----------
-    values : array (seeds,)
-    level : float
-
-    Returns
-    -------
-    mean, low, high : float
-        Without spread (one seed, or all equal) low and high are the mean.
-    """
-    logs = np.log(np.asarray(values, dtype=float))
-    centre, spread = logs.mean(), 0.0
-    if len(logs) > 1:
-        spread = scipy.stats.t.ppf(0.5 + level / 2, len(logs) - 1) * logs.std(ddof=1) / math.sqrt(len(logs))
-    return tuple(float(np.exp(x)) for x in (centre, centre - spread, centre + spread))
-
-
-def row(setting, estimate, low, high, *, holds):
-    return {"setting": setting, "estimate": estimate, "low": low, "high": high, "holds": bool(holds)}

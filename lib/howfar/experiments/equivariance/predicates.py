@@ -1,80 +1,117 @@
 """The claims that lag recall at shifted positions decides: see `howfar.experiments.judging`."""
 
-import math
-
-import pandas as pd
+import numpy as np
 import scipy.stats
 
 from howfar.experiments import equivariance
-from howfar.experiments.judging import geometric_interval, measured, predicate, row
+from howfar.experiments.judging import (
+    CONTRADICTED,
+    HOLDS,
+    Interval,
+    above,
+    all_of,
+    below,
+    exactly,
+    geometric_interval,
+    mean_interval,
+    measured,
+    predicate,
+    reading,
+)
 
 MOVED = 1e-3  # logits that differ by less have moved by rounding only
+STEP = 0.1  # of a logit, and nats of risk: what counts as of order one
+PLAUSIBLE = (
+    "the sinusoid, trained at positions from 0: the absolute code that is defined at every shift, where a learned "
+    "table has no row"
+)
+ROTARY = "rotary embeddings, which the source names"
 
 
-@predicate
+@predicate(written="before", plausible=PLAUSIBLE)
 def absolute_codes_move(records):
     """A shift by 20 changes some logit of each absolute model by more than 0.001, the interval over the seeds above
     it.
     """
-    rows = []
-    for setting, group in _by_model(records.query("shift == 20"), equivariance.ABSOLUTE):
+    for name, group in _models(records.query("shift == 20"), equivariance.ABSOLUTE):
         interval = geometric_interval(measured(group, "change")["change"].clip(lower=1e-12))
-        rows.append(row(setting, *interval, holds=interval[1] > MOVED))
-    return pd.DataFrame(rows)
+        yield reading(name, interval, above(interval, MOVED), plausible=name == "sinusoidal")
 
 
-@predicate
+@predicate(written="before", plausible=ROTARY, identity=True)
 def relative_codes_stay(records):
     """No shift up to 200 changes any logit of a relative, rotary or bias model by more than 0.001, on any seed."""
-    return _most(records, "change", lambda largest: largest < MOVED, equivariance.INVARIANT)
+    for name, group in _models(records, equivariance.INVARIANT):
+        largest = exactly(measured(group, "change")["change"].max())
+        yield reading(name, largest, below(largest, MOVED), plausible=name == "rotary")
 
 
-@predicate
+@predicate(written="after", plausible=PLAUSIBLE)
 def absolute_steps_do_not_vanish(records):
-    """One step moves the logits of absolute models by more than 0.1 at widths 24, 48 and 96, and not by less than half
-    as much at 96 as at 24.
+    """One step of the position moves the logits by more than 0.1 at each of the widths 24, 48 and 96, the interval over
+    the seeds above it, and at 96 by more than half as much as at 24. Shown is the smallest of the three.
     """
-    rows = []
-    trained_at_zero = records.query("shift == 0 and offsets == 0")
-    for encoding in ("sinusoidal", "learned"):
-        of_encoding = measured(trained_at_zero[trained_at_zero["encoding"] == encoding], "logit_step")
-        widths = of_encoding.groupby("width")["logit_step"]
-        intervals = {width: geometric_interval(steps) for width, steps in widths}
-        smallest = min(intervals.values())
-        halved = intervals[max(intervals)][0] < intervals[min(intervals)][0] / 2
-        rows.append(row(f"{encoding}, the smallest of three widths", *smallest, holds=smallest[1] > 0.1 and not halved))
-    return pd.DataFrame(rows)
+    zero = measured(records.query("shift == 0 and offsets == 0"), "logit_step")
+    for name, group in zero[zero["encoding"].isin(equivariance.ABSOLUTE)].groupby("encoding", sort=False):
+        steps = {width: rows["logit_step"].to_numpy() for width, rows in group.groupby("width")}
+        if len(steps) > 1:
+            yield _kept_as_width_grows(name, steps, geometric_interval)
 
 
-@predicate
+@predicate(written="after", plausible=PLAUSIBLE)
 def absolute_risk_grows(records):
     """The risk of each absolute model is higher at shift 100 than at 0 by more than 0.1 nats, the interval over the
-    seeds above it.
+    seeds above it; where widths 24, 48 and 96 were trained, at each of them, and at 96 by more than half as much as at
+    24. Shown is the smallest. Models that have met these positions in training are not shifted and don't count.
     """
-    rows = []
-    for setting, group in _by_model(records, equivariance.ABSOLUTE):
-        group = measured(group[group["shift"].isin([0, 100])], "risk")
-        by_shift = group.pivot(index="seed", columns="shift", values="risk")
-        grown = (by_shift[100] - by_shift[0]).to_numpy()
-        spread = scipy.stats.t.ppf(0.975, len(grown) - 1) * grown.std(ddof=1) / math.sqrt(len(grown))
-        low, high = grown.mean() - spread, grown.mean() + spread
-        rows.append(row(setting, grown.mean(), low, high, holds=low > 0.1))
-    return pd.DataFrame(rows)
+    zero = records.query("offsets == 0")
+    for name, group in zero[zero["encoding"].isin(equivariance.ABSOLUTE)].groupby("encoding", sort=False):
+        grown = {width: _growth(rows) for width, rows in group.groupby("width")}
+        yield _kept_as_width_grows(name, grown, mean_interval)
 
 
-@predicate
+def _kept_as_width_grows(encoding, samples, interval_of):
+    """A reading: each width's numbers are above `STEP`, and the widest's above half of the narrowest's."""
+    widths = sorted(samples)
+    intervals = {width: interval_of(values) for width, values in samples.items()}
+    statuses = [above(interval, STEP) for interval in intervals.values()]
+    if len(widths) > 1:
+        statuses.append(above(_ratio_of_means(samples[widths[-1]], samples[widths[0]]), 0.5))
+    name = f"{encoding}, width" + (f"s {widths[0]} to {widths[-1]}" if len(widths) > 1 else f" {widths[0]}")
+    return reading(name, min(intervals.values()), all_of(*statuses), plausible=encoding == "sinusoidal")
+
+
+@predicate(written="before", plausible=ROTARY, identity=True)
 def invariant_risk_stays(records):
     """No shift up to 200 changes the risk of a relative, rotary or bias model by more than 0.001 nats, on any seed."""
-    moved = records.assign(moved=_risk_change(records))
-    return _most(moved, "moved", lambda largest: largest < MOVED, equivariance.INVARIANT)
+    for name, group in _models(records.assign(moved=_risk_change(records)), equivariance.INVARIANT):
+        largest = exactly(group["moved"].max())
+        yield reading(name, largest, below(largest, MOVED), plausible=name == "rotary")
 
 
-@predicate
+@predicate(written="before", plausible=PLAUSIBLE, identity=True)
 def risk_within_ceiling(records):
     """At every shift s and on every seed the risk differs from that at 0 by at most s times the loss's largest step."""
     ceiling = records["shift"] * measured(records, "loss_step")["loss_step"] + 1e-5  # rounding, where nothing moves
-    share = records.assign(share=_risk_change(records) / ceiling).query("shift > 0")
-    return _most(share, "share", lambda largest: largest <= 1, equivariance.ABSOLUTE + equivariance.INVARIANT)
+    shares = records.assign(share=_risk_change(records) / ceiling).query("shift > 0")
+    for name, group in _models(shares, equivariance.ABSOLUTE + equivariance.INVARIANT):
+        largest = exactly(group["share"].max())
+        status = HOLDS if largest.estimate <= 1 else CONTRADICTED
+        yield reading(name, largest, status, plausible=name == "sinusoidal")
+
+
+def _models(records, encodings):
+    """(name, records) of each encoding and way of training, of the usual width."""
+    chosen = records[records["encoding"].isin(encodings) & (records["width"] == equivariance.Config.width)]
+    for (encoding, offsets), group in chosen.groupby(["encoding", "offsets"], sort=False):
+        yield encoding + (f", trained at offsets up to {offsets}" if offsets else ""), group
+
+
+def _growth(records):
+    """The risk at shift 100 less that at 0, one for each seed."""
+    ends = measured(records[records["shift"].isin([0, 100])], "risk")
+    by_shift = ends.pivot(index="seed", columns="shift", values="risk")
+    return (by_shift[100] - by_shift[0]).dropna().to_numpy()
 
 
 def _risk_change(records):
@@ -85,15 +122,16 @@ def _risk_change(records):
     return (records["risk"] - model.map(records[unmoved].set_index(model[unmoved])["risk"])).abs()
 
 
-def _by_model(records, encodings):
-    chosen = records[records["encoding"].isin(encodings) & (records["width"] == equivariance.Config.width)]
-    for (encoding, offsets), group in chosen.groupby(["encoding", "offsets"], sort=False):
-        yield encoding + (f", trained at offsets up to {offsets}" if offsets else ", trained at 0"), group
-
-
-def _most(records, column, holds, encodings):
-    rows = []
-    for setting, group in _by_model(records, encodings):
-        largest = float(measured(group, column)[column].max())
-        rows.append(row(setting, largest, math.nan, math.nan, holds=holds(largest)))
-    return pd.DataFrame(rows)
+def _ratio_of_means(values, others):
+    """The ratio of two independent samples' means with Fieller's interval, by Welch's degrees of freedom."""
+    (m, n), (v, w) = (
+        (np.mean(values), np.mean(others)),
+        (np.var(values, ddof=1) / len(values), np.var(others, ddof=1) / len(others)),
+    )
+    freedom = (v + w) ** 2 / (v**2 / (len(values) - 1) + w**2 / (len(others) - 1))
+    t = scipy.stats.t.ppf(0.975, freedom)
+    g = t**2 * w / n**2  # at 1 and more the denominator could be 0: nothing is known of the ratio
+    if g >= 1:
+        return Interval(float(m / n), -np.inf, np.inf)
+    spread = t / n * np.sqrt(v + (m / n) ** 2 * w - g * v)
+    return Interval(float(m / n), *(float((m / n + sign * spread) / (1 - g)) for sign in (-1, 1)))

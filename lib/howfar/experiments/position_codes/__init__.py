@@ -1,8 +1,8 @@
 """Position codes beyond the length that they were made for: how long they are, how far apart, whether they repeat.
 
 Source of the claims: Li, arXiv:2506.06398. Nothing is trained: these are properties of the tables of
-`howfar.encodings`, at width 64. How the source defines its wavelet and Legendre codes beyond that length could not be
-read, so all the extensions of the library are run.
+`howfar.encodings`, at the source's width of 64 and, for the sinusoid, at others. How the source defines its wavelet and
+Legendre codes beyond that length could not be read, so all the extensions of the library are run.
 """
 
 import math
@@ -26,6 +26,7 @@ VARIANTS = {
     "legendre to 4N": ("legendre", {"scaling": "fixed"}, 4),
     **{f"wavelet {way}": ("wavelet", {"extension": way}, 1) for way in ("compact", "zero", "clamp", "periodic")},
     "wavelet to 4N": ("wavelet", {"extension": "compact"}, 4),
+    "wavelet 8 taps": ("wavelet", {"extension": "compact", "taps": 8}, 1),  # "Daubechies-4" can mean 4 taps or 8
 }
 
 
@@ -39,16 +40,21 @@ class Config:
         Of `VARIANTS`.
     length : int
         What is trained on: N.
+    width : int
     """
 
     variant: str
     length: int
+    width: int = WIDTH
 
 
 def grid(scale):
-    """Every variant, trained on length 50 (``"quick"``) or on 50, 100, 200 and 400 (``"full"``)."""
+    """Every variant, trained on length 50 (``"quick"``) or on 50, 100, 200 and 400 (``"full"``, which adds the sinusoid
+    at five more widths).
+    """
     lengths = (50,) if scale == "quick" else (50, 100, 200, 400)
-    return [Config(variant, length) for variant in VARIANTS for length in lengths]
+    configs = [Config(variant, length) for variant in VARIANTS for length in lengths]
+    return configs + [Config("sinusoidal", 50, width) for width in (4, 8, 16, 32, 128) if scale == "full"]
 
 
 def run(config, device="cpu"):
@@ -65,18 +71,19 @@ def run(config, device="cpu"):
     list of dict
         One: ``norm_met`` and ``norm_new``, the largest norms at positions 0..N-1 and N..4N-1; ``change_25,
         change_100, change_290, change_10000``, how far the codes 0.25 N, N, 2.9 N and 100 N beyond position N - 1 are
-        from the code there; ``tail``, how far the codes 50 N and 100 N beyond are apart; ``gap``, the smallest
-        distance of two different positions among 0..4N-1; ``return_ratio`` (sinusoid only, else None), the smallest
+        from the code there; ``tail``, how far the codes 50 N and 100 N beyond are apart; ``spread_far``, the largest
+        distance of two codes at positions 50 N..51 N - 1; ``gap``, the smallest distance of two different positions
+        among 0..4N-1; ``return_ratio`` (sinusoid only, else None), the smallest
         distance of the codes 10,000..100,000 to that of position 0, over the distance of positions 0 and 1.
 
     Notes
     -----
     A code whose scaling depends on the sequence is taken from the sequence that ends at 4N - 1, or at 101 N - 1 for
-    ``change_10000`` and ``tail``.
+    ``change_10000`` and ``tail``, at 51 N - 1 for ``spread_far``.
     """
     encoding, options, stretch = VARIANTS[config.variant]
     n = config.length
-    table = make_encoding(encoding, width=WIDTH, heads=1, max_length=stretch * n, **options).table
+    table = make_encoding(encoding, width=config.width, heads=1, max_length=stretch * n, **options).table
     codes = table(torch.arange(4 * n))
     norms = codes.norm(dim=1)
     return [
@@ -85,6 +92,7 @@ def run(config, device="cpu"):
             "norm_new": float(norms[n:].max()),
             **{f"change_{round(100 * x)}": _distance(table, n, 0, round(x * n)) for x in BEYOND},
             "tail": _distance(table, n, 50 * n, 100 * n),
+            "spread_far": float(torch.nn.functional.pdist(table(torch.arange(51 * n))[50 * n :]).max()),
             "gap": float(torch.nn.functional.pdist(codes).min()),
             "return_ratio": _return_ratio(table) if encoding == "sinusoidal" else None,
         }

@@ -1,76 +1,111 @@
-"""The claims that the tables of position codes decide: see `howfar.experiments.judging`."""
+"""The claims that the tables of position codes decide: see `howfar.experiments.judging`. Nothing here is random.
+
+A reading is one way of making the codes; it must hold at every length N, and what is shown is the least favourable.
+"""
 
 import math
 
-import pandas as pd
+from howfar.experiments.judging import CONTRADICTED, HOLDS, exactly, measured, predicate, reading
 
-from howfar.experiments import position_codes
-from howfar.experiments.judging import measured, predicate, row
+PLAUSIBLE = {"sinusoidal": ("sinusoidal", 64), "legendre": ("legendre fixed", 64), "wavelet": ("wavelet compact", 64)}
+SINUSOID = "width 64, the source's"
+LEGENDRE = "positions scaled by a fixed length and kept in range: only so are codes both bounded and constant far out"
+WAVELET = (
+    "the functions made for length N go on as they are: the source has its fine scales vanish beyond N, coarse ones not"
+)
 
-LONGEST = math.sqrt(position_codes.WIDTH) * (1 + 1e-6)  # up to rounding
+EQUAL = 1e-6  # codes that are nearer are equal up to rounding
+DISTANCES = {0.25: "change_25", 1: "change_100", 2.9: "change_290", 100: "change_10000"}  # in units of N
 
 
-@predicate
+@predicate(written="before", plausible=SINUSOID, identity=True)
 def sinusoid_is_bounded(records):
-    """No sinusoidal code is longer than sqrt(width), at positions up to four times the length."""
-    return _codes(records, "sinusoidal", NORMS, _longest, lambda longest: longest <= LONGEST)
+    """No sinusoidal code is longer than sqrt(width), at positions up to four times the length. Shown is the longest, in
+    units of sqrt(width).
+    """
+    yield from _bounded(records, "sinusoidal")
 
 
-@predicate
+@predicate(written="before", plausible=LEGENDRE, identity=True)
 def legendre_is_bounded(records):
-    """No Legendre code is longer than sqrt(width), at positions up to four times the length."""
-    return _codes(records, "legendre", NORMS, _longest, lambda longest: longest <= LONGEST)
+    """No Legendre code is longer than sqrt(width), at positions up to four times the length. Shown is the longest, in
+    units of sqrt(width).
+    """
+    yield from _bounded(records, "legendre")
 
 
-@predicate
+@predicate(written="after", plausible=LEGENDRE)
 def legendre_saturates(records):
-    """The Legendre codes 50 N and 100 N beyond the last trained position are equal."""
-    return _codes(records, "legendre", ["tail"], lambda record: record["tail"], lambda distance: distance < 1e-6)
+    """All Legendre codes at positions 50 N to 51 N - 1 are equal. Shown is their largest distance."""
+    yield from _readings(records, "legendre", ["spread_far"], _of("spread_far"), lambda row: row["spread_far"] < EQUAL)
 
 
-@predicate
+@predicate(written="after", plausible=WAVELET)
 def wavelet_difference_decays(records):
-    """The wavelet codes 2.9 N and 100 N beyond the last trained position are nearer to its code than a tenth of the
-    code's norm.
+    """From 0.25 N to 2.9 N beyond the last trained position the distance to the code there falls at least tenfold, per
+    position at least half as fast after N as before, and it is no larger at 100 N; or it is zero throughout. Shown is
+    the distance at 2.9 N in units of that at 0.25 N.
     """
 
-    def share(record):
-        return max(record["change_290"], record["change_10000"]) / record["norm_met"]
+    def holds(row):
+        near, middle, far, very_far = (row[column] for column in DISTANCES.values())
+        if near == middle == far == very_far == 0:
+            return True
+        if not near > middle > far > 0 or very_far > far:
+            return False
+        return far <= near / 10 and math.log(middle / far) / 1.9 >= math.log(near / middle) / 0.75 / 2
 
-    columns = ["change_290", "change_10000", "norm_met"]
-    return _codes(records, "wavelet", columns, share, lambda share: share < 0.1)
+    def shown(row):
+        return row["change_290"] / row["change_25"] if row["change_25"] else 0.0
+
+    yield from _readings(records, "wavelet", DISTANCES.values(), shown, holds)
 
 
-@predicate
+@predicate(written="after", plausible=WAVELET)
 def wavelet_tells_positions_apart(records):
-    """No two wavelet codes of positions 0 to 4N - 1 are equal."""
-    return _codes(records, "wavelet", ["gap"], lambda record: record["gap"], lambda gap: gap > 1e-6)
+    """No two wavelet codes of positions 0 to 4N - 1 are equal. Shown is the smallest distance."""
+    yield from _readings(records, "wavelet", ["gap"], _of("gap"), lambda row: row["gap"] > EQUAL, worst=min)
 
 
-@predicate
+@predicate(written="after", plausible=WAVELET)
+def wavelets_converge(records):
+    """Any two wavelet codes at positions 50 N to 51 N - 1 are nearer than a hundredth of the longest trained code.
+    Shown is their largest distance, in units of that code's length.
+    """
+
+    def share(row):
+        return row["spread_far"] / row["norm_met"]
+
+    yield from _readings(records, "wavelet", ["spread_far", "norm_met"], share, lambda row: share(row) < 0.01)
+
+
+@predicate(written="after", plausible=SINUSOID)
 def sinusoid_repeats(records):
     """Some sinusoidal code at positions 10,000 to 100,000 is nearer to that of position 0 than the code of position 1
-    is.
+    is. Shown is the smallest distance, in units of that of positions 0 and 1.
     """
-    return _codes(
-        records, "sinusoidal", ["return_ratio"], lambda record: record["return_ratio"], lambda ratio: ratio < 1
-    )
+    column = "return_ratio"
+    yield from _readings(records, "sinusoidal", [column], _of(column), lambda row: row[column] < 1)
 
 
-NORMS = ["norm_met", "norm_new"]
+def _of(column):
+    return lambda row: row[column]
 
 
-def _longest(record):
-    return max(record["norm_met"], record["norm_new"])
+def _bounded(records, family):
+    def share(row):
+        return max(row["norm_met"], row["norm_new"]) / math.sqrt(row["width"])
+
+    yield from _readings(records, family, ["norm_met", "norm_new"], share, lambda row: share(row) < 1 + EQUAL)
 
 
-def _codes(records, family, columns, measure, holds):
-    """One row for each variant of a family: it must hold at every length N; the estimate is the least favourable."""
-    rows = []
-    for variant, group in records[records["variant"].str.startswith(family)].groupby("variant", sort=False):
-        values = [float(measure(record)) for _, record in measured(group, *columns).iterrows()]
-        failing = [value for value in values if not holds(value)]
-        lengths = f"N = {group['length'].min()} to {group['length'].max()}"
-        estimate = max(failing or values)
-        rows.append(row(f"{variant}, {lengths}", estimate, math.nan, math.nan, holds=not failing))
-    return pd.DataFrame(rows)
+def _readings(records, family, columns, shown, holds, worst=max):
+    """A reading for each way of making a family's codes; ``shown`` and ``holds`` take one record."""
+    chosen = records[records["variant"].str.startswith(family)]
+    for (variant, width), group in chosen.groupby(["variant", "width"], sort=False):
+        rows = measured(group, *columns).to_dict("records")
+        failing = [row for row in rows if not holds(row)]
+        name = variant + (f", width {width}" if chosen["width"].nunique() > 1 else "")
+        interval = exactly(worst(shown(row) for row in failing or rows))
+        plausible = (variant, width) == PLAUSIBLE[family]
+        yield reading(name, interval, CONTRADICTED if failing else HOLDS, plausible=plausible)

@@ -175,7 +175,7 @@ def model_config(variant, causal):
     )
 
 
-def baselines(score, inputs, length):
+def baselines(score, inputs, length, *, start=1):
     r"""The mean squared errors of predictors that learn nothing, or nothing beyond length 50: exact expectations.
 
     Parameters
@@ -186,6 +186,8 @@ def baselines(score, inputs, length):
     inputs : {"uniform", "normal", "binary"}
     length : int
         N.
+    start : int
+        The first place that counts; 51 for the errors on new places.
 
     Returns
     -------
@@ -196,7 +198,7 @@ def baselines(score, inputs, length):
         sum (or mean) at every position, in the unit of training: 0 but for ``"sum_over_n"``.
     """
     mean, variance = _moments(inputs)
-    i = np.arange(1, length + 1)
+    i = np.arange(start, length + 1)
     unit, trained = _weights(score, i, length), _weights(score, i, TRAINED)
     until = np.minimum(i, TRAINED)
     met = np.arange(1, TRAINED + 1)
@@ -209,10 +211,10 @@ def baselines(score, inputs, length):
         return np.mean(a**2 * both(m, m) - 2 * a * unit * both(m, i) + unit**2 * both(i, i))
 
     return {
-        "zero": float(error(np.zeros(length), i)),
+        "zero": float(error(np.zeros(len(i)), i)),
         "constant": float(np.mean(unit**2 * both(i, i) - 2 * constant * unit * i * mean + constant**2)),
         "position mean": float(np.mean(unit**2 * i * variance)),
-        "stops at 50": float(error(trained[until - 1], until)),
+        "stops at 50": float(error(_weights(score, until, TRAINED), until)),
         "unit of training": float(error(trained, i)),
     }
 
