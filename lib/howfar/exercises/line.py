@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from howfar.exercises.engine import Exercise, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong
 from howfar.wasserstein import wasserstein_1d
 
 # --- line/sorting -----------------------------------------------------------------------------------------------
@@ -338,3 +338,54 @@ P_VALUE = Exercise(
 )
 
 EXERCISES = [SORTING, CDF, PLAN, P_VALUE]
+
+QUIZ = (
+    Question(
+        "Predict: every value of both samples is doubled, `u` to `2 * u` and `v` to `2 * v`. What happens to W₁?",
+        (
+            Option("It stays the same.", "That would be total variation, which doesn't know how far apart points are."),
+            Option(
+                "It doubles.", "Every distance doubles, and what was sorted stays sorted: W₁ has the axis's unit.", True
+            ),
+            Option("It is four times as large.", "So are squared distances. Here the cost is the distance itself."),
+        ),
+    ),
+    Question(
+        "Which sentence is false?",
+        (
+            Option(
+                "W₁ is at least the difference of the means.",
+                "This is true: the mean of the absolute differences is at least the absolute value of their mean.",
+            ),
+            Option(
+                "Two plans can both be the cheapest.",
+                "This is true: moving everything by one and letting half of it jump by two can cost the same.",
+            ),
+            Option(
+                "If W₁ between the depths of two packages is 0, their words have the same distribution.",
+                "Depth is a summary: `[]()` and `()` have the same depth. A small W₁ of a summary never says near.",
+                True,
+            ),
+            Option(
+                "Between two blocks that don't overlap, total variation is the same at any distance.",
+                "This is true: all of the mass has to move, and total variation doesn't ask how far.",
+            ),
+        ),
+    ),
+    Question(
+        "Predict: you shuffle 999 times, and no shuffle reaches the observed W₁. What is the p-value?",
+        (
+            Option("0", "The observed split is one of the possible splits, so p is never 0."),
+            Option("1 / 999", "The observed split counts above and below: there are 1000 splits in all."),
+            Option("1 / 1000", "The observed split is the only one of the 1000 that gets that far.", True),
+        ),
+    ),
+    Question(
+        "Two samples of n points each come from one law. About how many points must each have for half the W₁?",
+        (
+            Option("2n", "The rate is 1 / √n: with twice the points W₁ falls by a factor √2 only."),
+            Option("4n", "The distance between two samples of one law falls like 1 / √n.", True),
+            Option("Any number will do: it is 0.", "The laws are at distance 0. Two samples of them are not."),
+        ),
+    ),
+)
