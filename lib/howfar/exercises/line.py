@@ -1,5 +1,7 @@
 """The exercises of ``chapters/transport/line.ipynb``."""
 
+import math
+
 import numpy as np
 
 from howfar.exercises.engine import Exercise, Option, Question, Wrong
@@ -249,6 +251,55 @@ PLAN = Exercise(
     ),
 )
 
+# --- line/bias --------------------------------------------------------------------------------------------------
+
+# For each pair on the page, the length of the line on which both distribution functions stand at one half.
+_SHARED = {"a": 2, "b": 0, "c": 1, "d": 4}
+
+
+def largest_bias():
+    return "d"
+
+
+def _bias_of_choice(answer, n):
+    """The bias of the chosen pair: a wrong choice is told from its own number, without the right letter."""
+    letter = answer()
+    if not (isinstance(letter, str) and letter in _SHARED):
+        return letter
+    # E|A - B| = n C(2n, n) / 4^n for two counts of n tosses of a fair coin; elsewhere on the line nothing is biased.
+    return _SHARED[letter] * (math.comb(2 * n, n) / 4**n)
+
+
+BIAS = Exercise(
+    name="line/bias",
+    title="Which estimate is furthest off?",
+    difficulty=1,
+    minutes=6,
+    reference=largest_bias,
+    cases=lambda rng: [(100,), (400,)],
+    run=_bias_of_choice,
+    wrong=(
+        Wrong(
+            "two samples of one law",
+            lambda: "a",
+            "two samples of one law are biased wherever 0 < F < 1, but so are two laws wherever F = G. Another pair "
+            "agrees on a longer stretch. (Expected and got are the biases at n draws.)",
+        ),
+        Wrong(
+            "far and one-sided",
+            lambda: "b",
+            "here F lies above G on all of the line, and so do the samples' staircases: W1 is a difference of means, "
+            "and means have no bias.",
+        ),
+        Wrong(
+            "far and touching",
+            lambda: "c",
+            "the distance doesn't count: where F and G differ that much nothing is biased. On how long a stretch is "
+            "F = G = 1/2? (Expected and got are the biases at n draws.)",
+        ),
+    ),
+)
+
 # --- line/p-value -----------------------------------------------------------------------------------------------
 
 
@@ -376,19 +427,9 @@ P_VALUE = Exercise(
     ),
 )
 
-EXERCISES = [SORTING, CDF, PLAN, P_VALUE]
+EXERCISES = [SORTING, CDF, PLAN, BIAS, P_VALUE]
 
 QUIZ = (
-    Question(
-        "Predict: every value of both samples is doubled, `u` to `2 * u` and `v` to `2 * v`. What happens to W₁?",
-        (
-            Option("It stays the same.", "That would be total variation, which doesn't know how far apart points are."),
-            Option(
-                "It doubles.", "Every distance doubles, and what was sorted stays sorted: W₁ has the axis's unit.", True
-            ),
-            Option("It is four times as large.", "So are squared distances. Here the cost is the distance itself."),
-        ),
-    ),
     Question(
         "Which sentence is false?",
         (
@@ -412,6 +453,33 @@ QUIZ = (
         ),
     ),
     Question(
+        "Predict: two samples of n points each come from one law. How many points must each have for half the W₁?",
+        (
+            Option("About 2n", "The rate is 1 / √n: with twice the points W₁ falls by a factor √2 only."),
+            Option("About 4n", "The distance between two samples of one law falls like 1 / √n.", True),
+            Option("Any number will do: it is 0.", "The laws are at distance 0. Two samples of them are not."),
+        ),
+    ),
+    Question(
+        "Predict: every point of one law lies to the left of every point of another. What is the bias of their "
+        "estimated W₁?",
+        (
+            Option(
+                "About that of two samples of one law.",
+                "That bias comes from places where both distribution functions stand at one height between 0 and 1. "
+                "Here there is none.",
+            ),
+            Option(
+                "0, at every sample size.",
+                "All mass moves one way in every sample, so W₁ is a difference of means, and means have no bias.",
+                True,
+            ),
+            Option(
+                "It grows with the distance.", "How far the mass goes adds to W₁ itself. It adds nothing to its bias."
+            ),
+        ),
+    ),
+    Question(
         "Predict: you shuffle 999 times, and no shuffle reaches the observed W₁. What is the p-value?",
         (
             Option("0", "The observed split is one of the possible splits, so p is never 0."),
@@ -420,11 +488,27 @@ QUIZ = (
         ),
     ),
     Question(
-        "Two samples of n points each come from one law. About how many points must each have for half the W₁?",
+        "A difference of two distances: its percentile interval holds 0, its basic interval doesn't, both are labelled "
+        "95%, and there are five files. What may you write?",
         (
-            Option("2n", "The rate is 1 / √n: with twice the points W₁ falls by a factor √2 only."),
-            Option("4n", "The distance between two samples of one law falls like 1 / √n.", True),
-            Option("Any number will do: it is 0.", "The laws are at distance 0. Two samples of them are not."),
+            Option(
+                "The difference is significant: one of the two intervals excludes 0.",
+                "Two recipes give two chances to exclude 0. To choose after looking is to choose the verdict.",
+            ),
+            Option(
+                "There is no difference: one of the two intervals holds 0.",
+                "An interval that holds 0 holds other values, too. It shows that little is known, not that the "
+                "difference is 0.",
+            ),
+            Option(
+                "The measured difference, the number of files, and that these intervals can't be trusted at five.",
+                "In the measurement on this page both intervals missed the truth far more often than 5% of the time.",
+                True,
+            ),
+            Option(
+                "The difference is significant once the bootstrap has a million replicates.",
+                "Replicates tell the interval more exactly. They are drawn from the same five files.",
+            ),
         ),
     ),
 )
