@@ -48,14 +48,26 @@ def markdown(path):
 
 
 def functions(source):
-    """The functions that a cell defines, as syntax trees without docstrings."""
+    """The functions that a cell defines, as syntax trees without docstrings.
+
+    A solution may be called NAME_solution, so that running it doesn't overwrite the reader's NAME: it counts as NAME.
+    """
     out = {}
-    for node in ast.parse(TransformerManager().transform_cell(source)).body:
+    source = re.sub(r"\b(\w+)_solution\b", r"\1", TransformerManager().transform_cell(source))
+    for node in ast.parse(source).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             if ast.get_docstring(node) is not None:
                 node.body = node.body[1:]
             out[node.name] = ast.dump(node)
     return out
+
+
+def test_a_solution_may_have_a_name_of_its_own():
+    plain, suffixed = (
+        functions("def f(x):\n    return f(x - 1)"),
+        functions("def f_solution(x):\n    return f_solution(x - 1)"),
+    )
+    assert plain == suffixed != functions("def f_solution(x):\n    return g_solution(x - 1)")
 
 
 def test_there_are_notebooks():
@@ -258,7 +270,7 @@ def test_stub_says_not_attempted_and_solution_is_the_tested_reference(path):
         assert "not attempted yet" in stub_check.outputs[0].text
         assert tagged(stub_check, "nbval-check-output") and tagged(solution, "nbval-check-output")
         assert tagged(solution, "solution") and "passed" in solution.outputs[-1].text
-        name = re.search(re.escape(call) + r"(\w+)", solution.source).group(1)
+        name = re.search(re.escape(call) + r"(\w+)", solution.source).group(1).removesuffix("_solution")
         reference = functions(inspect.getsource(exercise.reference))
         assert functions(solution.source)[name] == next(iter(reference.values())), (
             f"{exercise.name}: the solution on the page is not the reference in the library"

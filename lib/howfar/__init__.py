@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 from howfar import brackets, dyck, encodings, exercises, lipschitz, plotting, search, tasks, wasserstein, widgets
 from howfar.encodings import ENCODINGS, make_encoding, randomized_positions, register
 from howfar.environment import data_path, is_interactive, setup
-from howfar.exercises import check
+from howfar.exercises import check, quiz, use
 from howfar.tables import table
 from howfar.transformer import Transformer, TransformerConfig, record
 
@@ -29,6 +29,7 @@ __all__ = [
     "lipschitz",
     "make_encoding",
     "plotting",
+    "quiz",
     "randomized_positions",
     "record",
     "register",
@@ -36,6 +37,7 @@ __all__ = [
     "setup",
     "table",
     "tasks",
+    "use",
     "wasserstein",
     "widgets",
 ]

@@ -334,7 +334,7 @@ class _Shared(LogDistance):
         self.slopes = nn.Parameter(torch.ones(1))
 
     def bias(self, query_positions, key_positions):
-        return super().bias(query_positions, key_positions).expand(*[-1] * query_positions.ndim, self.heads, -1, -1)
+        return super().bias(query_positions, key_positions).repeat_interleave(self.heads, dim=-3)
 
 
 class _Undeclared(LogDistance):
@@ -343,6 +343,8 @@ class _Undeclared(LogDistance):
 
 def _try_out(answer, width, heads, max_length, causal, query_positions, key_positions):
     """Register the class under a passing name, have it tested, and ask it for its bias."""
+    if getattr(answer, "shift_invariant", ...) is None:  # `register` would raise, and an exception names no mistake
+        return {"shift_invariant": "not declared"}
     encoding = answer(width, heads, max_length, causal)
     bias = encoding if encoding is ... else encoding.bias(query_positions, key_positions)
     if bias is ...:
@@ -359,6 +361,7 @@ def _try_out(answer, width, heads, max_length, causal, query_positions, key_posi
             parameter.copy_(1 + torch.arange(parameter.numel()).view_as(parameter))
         later = encoding.bias(query_positions, key_positions)
     return {
+        "shift_invariant": "declared",
         "broken promises": re.sub(r" by [\d.e+-]+", "", " / ".join(broken)) or "none",
         "learned numbers": sum(parameter.numel() for parameter in learned),
         "bias at the start": bias.detach(),
