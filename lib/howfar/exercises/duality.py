@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from howfar.exercises.engine import Exercise, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong
 
 # --- duality/critic ---------------------------------------------------------------------------------------------
 
@@ -274,4 +274,140 @@ STEEPEST = Exercise(
     ),
 )
 
-EXERCISES = [CRITIC, LINE, WITNESS, STEEPEST]
+# --- duality/predict --------------------------------------------------------------------------------------------
+
+
+def predict():
+    return [[1, 2**0.5, 0], [0, 1, 1], [1, 2**0.5, 2]]
+
+
+PREDICT = Exercise(
+    name="duality/predict",
+    title="Predict before you compute",
+    difficulty=2,
+    minutes=6,
+    reference=predict,
+    cases=lambda rng: [()],
+    wrong=(
+        Wrong(
+            "steps added up",
+            lambda: [[1, 2, 0], [0, 1, 1], [1, 2, 2]],
+            "the distance of pairs is the one in the plane: a move by (1, 1) is √2 long, not 2.",
+        ),
+        Wrong(
+            "risk is the distance of the pairs",
+            lambda: [[1, 2**0.5, 2**0.5], [0, 1, 1], [1, 2**0.5, 2**0.5]],
+            "a distance says how far, not what it does. Where does the line y = x meet each of the three moves?",
+        ),
+        Wrong(
+            "risk is the bound",
+            lambda: [[1, 2**0.5, 2], [0, 1, 2**0.5], [1, 2**0.5, 2]],
+            "L W1 is a ceiling, not a prediction: only one of the three moves reaches it.",
+        ),
+        Wrong(
+            "risk is the distance of the inputs",
+            lambda: [[1, 2**0.5, 1], [0, 1, 0], [1, 2**0.5, 1]],
+            "in the second move no input has moved, and every label is off by 1.",
+        ),
+        Wrong(
+            "the model stands still",
+            lambda: [[1, 2**0.5, 1], [0, 1, 1], [1, 2**0.5, 1]],
+            "where the input moves, the model's answer moves with it: the loss is |change of y - change of x|.",
+        ),
+        Wrong(
+            "a distance with a sign",
+            lambda: [[1, 2**0.5, 0], [0, 1, 1], [-1, 2**0.5, 2]],
+            "a distance isn't negative: to the left is as far as to the right.",
+        ),
+        Wrong(
+            "loss at a right angle to the line",
+            lambda: [[1, 2**0.5, 0], [0, 1, 0.5**0.5], [1, 2**0.5, 2**0.5]],
+            "the loss is the error of the label, measured along y, not the distance of the point from the line.",
+        ),
+    ),
+    tolerance=0.01,
+)
+
+EXERCISES = [CRITIC, LINE, WITNESS, STEEPEST, PREDICT]
+
+QUIZ = (
+    Question(
+        "One of these sentences is false. Which?",
+        (
+            Option(
+                "Every critic shows at most what every plan costs.",
+                "This is true: it is the one-line half of duality, and needs no optimum.",
+            ),
+            Option(
+                "The best critic is determined at every point, up to a constant.",
+                "Between the cones, away from where mass moves, any curve that obeys the rule is as good.",
+                right=True,
+            ),
+            Option(
+                "Where mass moves, the best critic falls by the whole distance.",
+                "This is true: complementary slackness.",
+            ),
+            Option(
+                "One plan and one critic that agree prove W₁, whoever found them.",
+                "This is true: one is a bound from above, the other from below.",
+            ),
+        ),
+    ),
+    Question(
+        "Two benchmarks have the very same prompts: W₁ of the prompts is 0. The loss is that of a trace given its "
+        "prompt. What do you know about the model's risk on the second benchmark?",
+        (
+            Option(
+                "It is the same as on the first.",
+                "Only if the traces keep to the same law given the prompt, which a distance of prompts can't see.",
+            ),
+            Option(
+                "It differs by at most the Lipschitz constant of the loss.",
+                "The corollary multiplies that constant by a distance of prompts with their traces: nobody took it.",
+            ),
+            Option(
+                "Nothing, before you look at the traces.",
+                "The loss reads prompt and trace, so the distance has to be one of pairs.",
+                right=True,
+            ),
+        ),
+    ),
+    Question(
+        "A paper takes the steepest pair between its two samples as L, and finds the change of risk below L × W₁ of "
+        "these samples on all of 30 shifts. What has been shown?",
+        (
+            Option(
+                "That the loss is Lipschitz with about that constant.",
+                "Pairs in between, and new ones, may be steeper: the steepest pair seen is a lower estimate.",
+            ),
+            Option(
+                "That the code computes what it should, at best.",
+                "For two samples and their own steepest pair the inequality is a theorem: no data could break it.",
+                right=True,
+            ),
+            Option(
+                "That risk grows with W₁.",
+                "A ceiling that holds says nothing of how the risk moves below it.",
+            ),
+        ),
+    ),
+    Question(
+        "On your data L is certified, in the metric of the pairs, and yet the change of risk between two samples is "
+        "larger than L × S, with S their Sinkhorn divergence. How can that be?",
+        (
+            Option(
+                "The samples are too small: the corollary holds for laws only.",
+                "Two samples are distributions, too, and it holds between them.",
+            ),
+            Option(
+                "S can be smaller than W₁, and only W₁ or more bounds the change.",
+                "The divergence shrinks as the penalty grows, down to half the energy distance.",
+                right=True,
+            ),
+            Option(
+                "Sinkhorn didn't converge.",
+                "A converged divergence is below W₁, too: on this page by more than half at the largest penalty.",
+            ),
+        ),
+    ),
+)
