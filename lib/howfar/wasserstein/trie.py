@@ -3,12 +3,13 @@
 import numpy as np
 
 from howfar.dyck import tokens_and_range
-from howfar.wasserstein.checks import masses, non_negative, reals
+from howfar.wasserstein.checks import masses
+from howfar.wasserstein.words import edge_lengths
 
 KEY_BITS = 52  # integers below 2^53 are exact in float64
 
 
-def trie_wasserstein(X_a, X_b, a=None, b=None, length=None):
+def trie_wasserstein(X_a, X_b, *, a=None, b=None, length=None):
     r"""The Wasserstein-1 distance W_1 between two samples of words in their prefix tree.
 
     .. math:: W_1 = \sum_{t \ge 1} w_t \sum_{|p| = t} |P_a(p) - P_b(p)|
@@ -112,17 +113,6 @@ def word_rows_and_range(X, name):
     if X.ndim != 2 or len(X) == 0:
         raise ValueError(f"{name} must hold words, shape (n, length) with n >= 1, got {X.shape}")
     return X, lowest, highest
-
-
-def edge_lengths(length, depth):
-    """``(w_1, ..., w_depth)`` from a number or an array that is at least as long."""
-    length = reals(1.0 if length is None else length, "length")
-    non_negative(length, "length")
-    if length.ndim == 0:
-        return np.full(depth, float(length))
-    if length.ndim != 1 or len(length) < depth:
-        raise ValueError(f"length must be a number or have shape ({depth},) or longer, got {length.shape}")
-    return length[:depth]
 
 
 def pack(samples, ranges, width):
