@@ -2,8 +2,10 @@
 
 import dataclasses
 import importlib
+import re
 from collections import Counter, OrderedDict, defaultdict
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +74,10 @@ def test_unknown_mistakes_get_a_general_hint():
         (lambda x: 0 * x + 5, "same on every input"),
         (lambda x: np.where(x == 1, 7, x), "first differ at index 0, 1: expected 1, got 7"),
         (lambda x: x**2 + x / 7, "Work this input out by hand"),
+        (lambda x: x + 4e-4 * np.sin(x), "rounded, or approximated"),
+        (lambda x: x if x.max() > 0 else x + x**3, "Most inputs come out right"),
+        (lambda x: [list(map(str, row)) for row in x], "yours is a list of list"),
+        (lambda x: x.astype(str), "yours is an array of dtype <U"),
     ],
 )
 def test_a_hint_says_how_the_answer_differs_where_it_always_differs_alike(change, hint):
@@ -126,10 +132,28 @@ def test_right_answers_pass_in_any_type():
     )
 
 
+class Unspeakable:
+    """Raises when it is compared, shown or made an array."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        raise RuntimeError
+
+    def __repr__(self):
+        raise RuntimeError
+
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError
+
+
+ENDLESS = []
+ENDLESS.append(ENDLESS)
 NOTHING = [None, "9.0", b"9.0", 9 + 0j, np.array(9 + 0j), np.array("9.0"), np.array(None), object(), [[9], []]]
+NOTHING += [Unspeakable(), ENDLESS, torch.ones(1).to_sparse(), torch.ones((), device="meta"), iter([9.0]), {9.0}, int]
 
 
-@pytest.mark.parametrize("returned", NOTHING, ids=repr)
+@pytest.mark.parametrize("returned", NOTHING, ids=lambda x: type(x).__name__)
 def test_what_is_no_number_is_refused(returned):
     assert status(exercise_of(lambda x: 9.0, (3,)), lambda x: returned) == "failed"
     assert status(exercise_of(lambda x: np.nan, (3,)), lambda x: returned) == "failed"
@@ -398,3 +422,17 @@ def test_a_teachers_own_file_registers_exercises(monkeypatch, tmp_path, capsys):
         exercises.register(dataclasses.replace(mine, name="line/sorting"))
     with pytest.raises(ValueError, match=r"must be a howfar\.exercises\.Exercise"):
         exercises.register(TEACHERS_FILE)
+
+
+def test_the_template_in_contributing_works(monkeypatch):
+    """The code block of CONTRIBUTING, run as it stands: its checker tells its mistakes apart."""
+    text = (Path(__file__).resolve().parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = re.search(r"## To add an exercise.*?```python\n(.*?)```", text, flags=re.S).group(1)
+
+    def last_run(bits):
+        return len("".join(map(str, bits)).rstrip("0").split("0")[-1])
+
+    space = {"Exercise": Exercise, "Wrong": Wrong, "_last_run": last_run}
+    exec(block, space)
+    assert all(row["holds"] for row in exercises.matrix(space["EXERCISES"]))
+    assert len(space["RUN"].wrong) >= 3

@@ -17,10 +17,11 @@ def _critic_cases(rng):
         ([0.0], [3.0], [1.0], [1.0]),
         ([0.0, 4.0], [1.0], [0.75, 0.25], [1.0]),
         ([1.0, 2.0], [0.0, 4.0], [0.5, 0.5], [0.75, 0.25]),
+        ([5.0, -1.0, 2.0], [-8.0, 0.5], [0.0, 0.5, 0.5], [1.0, 0.0]),
     ]
     large = [
-        (rng.normal(size=n), rng.normal(size=m), rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m)))
-        for n, m in ((3, 5), (8, 8))
+        (scale * rng.normal(size=n), scale * rng.normal(size=m), rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m)))
+        for n, m, scale in ((3, 5, 1), (8, 8, 1), (6, 4, 1000))
     ]
     return [tuple(np.array(part) for part in case) for case in small + large]
 
@@ -65,11 +66,18 @@ def best_critic_on_line(x, p, q):
     return np.concatenate([[0.0], np.cumsum(np.sign(gap) * np.diff(x))])
 
 
-def _line_scores(x, p, q, *, flip=1, widths=True, of=np.cumsum, drop_first=False):
+def _line_scores(x, p, q, *, flip=1, widths=True, of=np.cumsum, drop_first=False, level=1e-12):
     gap = of(q - p)
     gap = gap[1:] if drop_first else gap[:-1]
-    gap = np.where(np.abs(gap) < 1e-12, 0, gap)
+    gap = np.where(np.abs(gap) < level, 0, gap)
     return np.concatenate([[0.0], np.cumsum(flip * np.sign(gap) * (np.diff(x) if widths else 1.0))])
+
+
+def _with_ties(rng):
+    """Points and counts of ten, of which two neighbours or more have swapped theirs: between the pairs F = G."""
+    x, p = np.sort(rng.normal(size=8)), rng.multinomial(10, np.ones(8) / 8)
+    q = p.reshape(4, 2)[:, ::-1].ravel()
+    return x, p, np.where(np.arange(8) < 2 * rng.integers(1, 4), p, q)
 
 
 def _line_cases(rng):
@@ -78,8 +86,17 @@ def _line_cases(rng):
         ([0, 3], [0, 1], [1, 0]),
         ([0, 1, 2], [0.5, 0, 0.5], [0, 1, 0]),
         ([0, 1, 4], [0.25, 0.75, 0], [0.25, 0.25, 0.5]),
+        ([0, 1, 3, 4], [0.1, 0.2, 0.3, 0.4], [0.3, 0, 0.3, 0.4]),  # 0.1 + 0.2 isn't 0.3
+        ([0, 1, 3, 4, 6], [0.3, 0, 0.3, 0.2, 0.2], [0.1, 0.2, 0.3, 0.4, 0]),
+        ([-5, -3, 2], [0.5, 0.5, 0], [0.5 - 2**-10, 0.5, 2**-10]),  # a small gap is no tie
+        ([7], [1], [1]),
     ]
-    large = [(np.sort(rng.normal(size=n)), rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n))) for n in (4, 7, 15)]
+    tenths = [(x, p / 10, q / 10) for x, p, q in (_with_ties(rng) for _ in range(3))]
+    scales = ((4, 1), (7, 100), (15, 1))
+    large = tenths + [
+        (np.sort(scale * rng.normal(size=n)), rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n)))
+        for n, scale in scales
+    ]
     return [tuple(np.array(part, dtype=float) for part in case) for case in small + large]
 
 
@@ -116,6 +133,12 @@ LINE = Exercise(
             lambda x, p, q: _line_scores(x, p, q, drop_first=True),
             "between x[i] and x[i+1] the gap is the one reached at x[i].",
         ),
+        Wrong(
+            "takes rounding for a crossing",
+            lambda x, p, q: _line_scores(x, p, q, level=0),
+            "where the distribution functions agree, their computed difference may be 1e-17 and has a sign: treat what "
+            "is below 1e-12 as 0.",
+        ),
     ),
 )
 
@@ -131,9 +154,11 @@ def _witness_cases(rng):
         (np.array([[2.0]]), np.array([0.5])),
         (np.array([[1.0, 3.0]]), np.array([0.0, 1.0])),
         (np.array([[0.0, 2.0], [2.0, 0.0]]), np.array([-3.0, 1.0])),
+        (np.array([[5.0, 5.0, 0.0]]), np.array([3.0, 3.0, -4.0])),
+        (np.array([[1.0], [0.0], [7.0]]), np.array([2.0])),
     ]
     large = []
-    for n, m in ((4, 4), (3, 6)):
+    for n, m in ((4, 4), (3, 6), (9, 2)):
         X, Y = rng.normal(size=(n, 2)), rng.normal(size=(m, 2))
         large.append((np.linalg.norm(X[:, None] - Y, axis=-1), rng.normal(size=m)))
     return small + large
@@ -197,11 +222,16 @@ def _steepest_cases(rng):
         ([3.0], [0.0, 2.0], [[1.0, 4.0]]),
         ([1.0, 0.0], [1.0], [[0.0], [2.0]]),
         ([1.0], [2.0, 0.0], [[0.0, 1.0]]),
+        ([2.0, 2.0], [2.0, 2.0], [[0.0, 1.0], [3.0, 0.0]]),
+        ([-4.0, 1.0], [3.0], [[2.0], [8.0]]),
+        ([5.0, 1.0], [1.0], [[4.0], [0.0]]),
     ]
     large = []
-    for n, m in ((3, 4), (10, 8)):
+    for n, m, scale in ((3, 4, 1), (10, 8, 1), (5, 7, 1000)):
         x, y = rng.normal(size=n), rng.normal(size=m)
-        large.append((np.sin(3 * x), np.sin(3 * y), np.abs(x[:, None] - y)))
+        large.append((scale * np.sin(3 * x), scale * np.sin(3 * y), np.abs(x[:, None] - y)))
+    x = rng.integers(0, 4, 9)  # points that coincide, some with equal losses
+    large.append((np.sqrt(x[:4]), np.sqrt(x[4:]), 1.0 * np.abs(x[:4, None] - x[4:])))
     return [tuple(np.array(part) for part in case) for case in small + large]
 
 

@@ -7,13 +7,6 @@ import numpy as np
 from howfar import dyck, search
 from howfar.exercises.engine import Exercise, Wrong
 
-
-def _tokens(answer, *arguments):
-    """Run an answer that returns a list of integers; compared, and shown, as an array."""
-    out = answer(*arguments)
-    return np.array(out) if isinstance(out, list) else out
-
-
 # --- dyck/partners ----------------------------------------------------------------------------------------------
 
 
@@ -54,7 +47,8 @@ def _next_of_its_type(word, k):
 
 def _partners_cases(rng):
     small = [([0, 1], 1), ([0, 1, 0, 1], 1), ([0, 0, 1, 1], 1), ([0, 2, 1, 3], 2), ([0, 1, 0, 2, 3, 2], 2)]
-    large = [(dyck.sample_words(1, n, k, seed=rng)[0].tolist(), k) for n, k in ((8, 2), (12, 3), (40, 3))]
+    small += [([0, 0, 1, 0, 1, 1], 1), ([4, 0, 5, 9], 5), ([0] * 12 + [1] * 12, 1)]
+    large = [(dyck.sample_words(1, n, k, seed=rng)[0].tolist(), k) for n, k in ((8, 2), (12, 3), (40, 3), (100, 20))]
     return [*small, *large]
 
 
@@ -65,7 +59,6 @@ PARTNERS = Exercise(
     minutes=8,
     reference=partners,
     cases=_partners_cases,
-    run=_tokens,
     wrong=(
         Wrong(
             "first in, first out",
@@ -115,7 +108,8 @@ def _paths_by_height(steps, lowest, highest):
 
 
 def _count_cases(rng):
-    return [(1, 1), (2, 1), (2, 2), (3, 2), (4, 3), (5, 5), (8, 4), (10, 2), (30, 6), (100, 10)]
+    # From (30, 6) on a float isn't exact any more, from (40, 9) on int64 is too small.
+    return [(1, 1), (2, 1), (2, 2), (3, 2), (3, 7), (4, 3), (5, 5), (8, 4), (10, 2), (30, 6), (40, 9), (100, 10)]
 
 
 COUNT = Exercise(
@@ -199,8 +193,10 @@ def _step_not_used_up(ways, u):
 
 def _draw_cases(rng):
     small = [(1, 1, [0.5, 0.5]), (2, 2, [0.9, 0.4, 0.2, 0.6]), (3, 3, [0.5, 0.55, 0.7, 0.2, 0.5, 0.5])]
+    # The number is the chance itself, and not below it; 0 isn't below the chance 0 of a third opening.
+    small += [(2, 2, [0.5, 0.5, 0.5, 0.5]), (3, 3, [0.0] * 6)]
     cases = [(_completions(n, D), np.array(u)) for n, D, u in small]
-    for n, D in ((2, 2), (3, 2), (3, 3), (5, 3), (8, 8), (20, 6)):
+    for n, D in ((2, 2), (3, 2), (3, 3), (5, 3), (8, 8), (20, 6), (50, 4)):
         cases.append((_completions(n, D), rng.random(2 * n)))
     return cases
 
@@ -212,7 +208,6 @@ DRAW = Exercise(
     minutes=12,
     reference=draw_word,
     cases=_draw_cases,
-    run=_tokens,
     wrong=(
         Wrong(
             "fair coin between legal steps",
@@ -279,6 +274,7 @@ def _closed_at_the_end(addresses, k):
 
 def _trace_cases(rng):
     small = [([(0,), ()], 2), ([(1,), ()], 2), ([(0,), (0, 1)], 2), ([(1,), (1, 0), (1,), (1, 1), (1,), ()], 2)]
+    small += [([], 3), ([(11,), (11, 1), (11,), (), (2,), (2, 2), (2, 2, 2), (2, 2), (2,), ()], 12)]
     problems = [search.NQueens(4), search.SubsetSum.random(4, seed=rng), search.NQueens(5)]
     runs = [(search.depth_first(p, first_only=first), p.branching) for p in problems for first in (True, False)]
     return [*small, *((run.addresses, k) for run, k in runs)]
@@ -291,7 +287,6 @@ TRACE = Exercise(
     minutes=10,
     reference=word_of,
     cases=_trace_cases,
-    run=_tokens,
     wrong=(
         Wrong(
             "closes the label it returns to",
@@ -378,8 +373,9 @@ def _always_ends(prefix, k, D):
 
 def _legal_cases(rng):
     small = [([], 1, 1), ([0], 1, 2), ([0], 2, 1), ([0, 1], 2, 2), ([0, 1, 3], 2, 3), ([1, 0, 2], 2, 2)]
+    small += [([], 3, 2), ([0, 2], 2, 1), ([0, 1, 2], 3, 3), ([0, 0, 1, 1, 0], 1, 2), ([4, 0], 5, 2)]
     large = []
-    for n, k, D in ((10, 2, 3), (10, 3, 3), (24, 3, 4), (40, 2, 5)):
+    for n, k, D in ((10, 2, 3), (10, 3, 3), (24, 3, 4), (40, 2, 5), (100, 12, 7)):
         word = dyck.sample_words(1, n, k, D, seed=rng)[0].tolist()
         large += [(word[: n // 3], k, D), (word[: n // 2], k, D), (word, k, D)]
     return [*small, *large]

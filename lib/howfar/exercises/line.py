@@ -21,8 +21,10 @@ def _sorting_cases(rng):
         ([0.0, 2.0], [1.0, 1.0]),
         ([0.0, 0.0], [3.0, 1.0]),
         ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0]),
+        ([-5.0, 3.0, -1.0], [-2.0, -7.0, 4.0]),
     ]
-    large = [(rng.normal(size=n), rng.normal(1, 2, size=n)) for n in (3, 5, 50)]
+    large = [(rng.normal(size=n), rng.normal(1, 2, size=n)) for n in (3, 4, 51, 1001)]
+    large.append((1e6 + rng.normal(size=9), 1e6 + rng.normal(size=9)))  # far from 0: sums of squares lose their digits
     return [(np.array(u), np.array(v)) for u, v in small + large]
 
 
@@ -98,8 +100,15 @@ def _cdf_cases(rng):
         ([0, 1, 2], [1, 0, 0], [0, 0, 1]),
         ([0, 1, 2], [0.5, 0, 0.5], [0, 1, 0]),
         ([0, 1, 5], [0.25, 0.5, 0.25], [0.5, 0.25, 0.25]),
+        ([-7, -3, -1, 90], [0, 0.5, 0.25, 0.25], [0.5, 0, 0, 0.5]),
+        ([2], [1], [1]),
+        ([-1, 0, 0, 4], [0.25, 0.25, 0.25, 0.25], [0, 0, 1, 0]),  # a point that is listed twice
     ]
-    large = [(np.sort(rng.normal(size=n)), rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n))) for n in (4, 7, 30)]
+    scales = ((4, 1), (7, 1000), (30, 1))
+    large = [
+        (np.sort(scale * rng.normal(size=n)), rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n)))
+        for n, scale in scales
+    ]
     return [tuple(np.array(part, dtype=float) for part in case) for case in small + large]
 
 
@@ -190,8 +199,14 @@ def _plan_cases(rng):
         ([0.25, 0.75], [0.75, 0.25]),
         ([0.5, 0.25, 0.25], [0.25, 0.75]),
         ([0.5, 0.0, 0.5], [0.0, 1.0]),
+        ([0.0, 0.25, 0.75, 0.0], [0.25, 0.0, 0.75, 0.0, 0.0]),
+        ([1 / 1024, 1023 / 1024], [1022 / 1024, 2 / 1024]),
+        ([0.1, 0.2, 0.7], [0.3, 0.7]),  # 0.1 + 0.2 isn't 0.3: what is left over by rounding is no mass
+        ([0.3, 0.7], [0.1, 0.2, 0.7]),
     ]
-    large = [(rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))) for n, m in ((2, 3), (5, 5), (8, 6))]
+    large = [
+        (rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))) for n, m in ((2, 3), (5, 5), (1, 4), (8, 6), (7, 1))
+    ]
     return [(np.array(a), np.array(b)) for a, b in small + large]
 
 
@@ -316,9 +331,17 @@ def _rows_p_value(u, v, shuffles):
     return (1 + np.sum(null >= wasserstein_1d(u, v) - 1e-12)) / (1 + len(shuffles))
 
 
-def _p_value_cases(rng):
-    """Sizes are powers of two wherever splits can tie: then every right answer rounds alike, whatever it adds first."""
+def _tied_by_rounding(rng, n, m, unit):
+    """A case where splits of equal distance come out a last digit apart, so that without a tolerance p is too small."""
+    while True:
+        u, v = unit * rng.integers(0, 6, n), unit * rng.integers(0, 8, m)
+        shuffles = np.array([rng.permutation(n + m) for _ in range(40)])
+        exact = _p_value(u, v, shuffles)
+        if _p_value(u, v, shuffles, reaches=lambda null, observed: null >= observed) < exact < 1:
+            return u, v, shuffles
 
+
+def _p_value_cases(rng):
     def case(u, v, count):
         shuffles = np.array([rng.permutation(len(u) + len(v)) for _ in range(count)])
         return np.array(u, dtype=float), np.array(v, dtype=float), shuffles
@@ -330,10 +353,16 @@ def _p_value_cases(rng):
         (np.array([0.0, 0.0]), np.array([1.0, 2.0]), np.array([[0, 1, 2, 3], [0, 2, 1, 3], [1, 3, 0, 2]])),
         (np.array([0.0, 4.0]), np.array([2.0, 2.0]), np.array([[0, 1, 2, 3], [0, 2, 1, 3], [2, 1, 0, 3]])),
         case([0, 1], [0, 1], 6),
+        case([3, 1, 1], [0, 2], 1),
         case([0, 0, 1, 1], [5, 6, 7, 5, 6, 6, 8, 9], 9),
     ]
-    large = [case(rng.integers(0, 4, 16), rng.integers(0, 5, 8), 50) for _ in range(3)]
-    return [*small, *large, case(rng.normal(size=7), rng.normal(2, 1, size=10), 40)]
+    ties = [_tied_by_rounding(rng, n, m, unit) for n, m, unit in ((3, 4, 0.1), (6, 5, 0.1), (7, 7, 0.1), (5, 3, 1e-4))]
+    outlier = case([1000, *rng.integers(0, 6, 5)], rng.integers(0, 6, 5), 40)  # all distances are nearly equal
+    large = [
+        case(rng.integers(0, 4, 16), rng.integers(0, 5, 8), 50),
+        case(rng.normal(size=7), rng.normal(1, 1, 10), 40),
+    ]
+    return [*small, *ties, outlier, *large]
 
 
 P_VALUE = Exercise(
@@ -354,6 +383,16 @@ P_VALUE = Exercise(
             "drops the ties",
             lambda u, v, s: _p_value(u, v, s, reaches=lambda null, observed: null > observed + 1e-12),
             "a shuffle that does exactly as well as the observed split counts against it: >=, not >.",
+        ),
+        Wrong(
+            "no room for rounding",
+            lambda u, v, s: _p_value(u, v, s, reaches=lambda null, observed: null >= observed),
+            "two splits of equal distance may differ in the last digit, and then a tie is lost: >= observed - 1e-12.",
+        ),
+        Wrong(
+            "too much room",
+            lambda u, v, s: _p_value(u, v, s, reaches=lambda null, observed: null >= observed - 0.05),
+            "you count shuffles that fall short of the observed distance by more than rounding: 1e-12 is enough.",
         ),
         Wrong(
             "wrong tail",

@@ -18,6 +18,13 @@ def _common(x, y):
     return (len(x) + len(y) - prefix_distance(x, y)) // 2
 
 
+def _argmax_prefix(x, y):
+    n = min(len(x), len(y))
+    if len(x) == len(y) and (x == y).all():
+        return 0
+    return len(x) + len(y) - 2 * int(np.argmax(x[:n] != y[:n])) if n else len(x) + len(y)
+
+
 def _prefix_cases(rng):
     small = [
         ([0, 2], [0, 2]),
@@ -25,10 +32,16 @@ def _prefix_cases(rng):
         ([0, 2, 4], [0, 3, 4]),
         ([0, 2, 0, 2, 4], [0, 2, 4]),
         ([0, 0, 2, 2, 4], [1, 0, 2, 3, 4]),
+        ([0], [0, 1]),  # one begins the other
+        ([3, 0, 2, 2], [3, 0]),
+        ([1, 11, 2], [11, 1, 2]),  # the same digits
+        ([], [5, 1]),
     ]
     large = [(rng.integers(0, 2, n), rng.integers(0, 2, m)) for n, m in ((5, 8), (12, 12), (9, 4))]
-    twin = rng.integers(0, 4, 20)
-    return [(np.array(x), np.array(y)) for x, y in [*small, *large, (twin, np.append(twin[:15], 7))]]
+    twin, long = rng.integers(0, 4, 20), rng.integers(0, 2000, 300)
+    large += [(twin, np.append(twin[:15], 7)), (twin[:9], twin), (long, np.append(long[:250], long[251:]))]
+    large.append((long, long + 256_000 * (np.arange(300) == 200)))  # alike in the last digits and in the last byte
+    return [(np.array(x, dtype=int), np.array(y, dtype=int)) for x, y in small + large]
 
 
 PREFIX = Exercise(
@@ -64,6 +77,12 @@ PREFIX = Exercise(
             lambda x, y: abs(len(x) - len(y)),
             "two traces of one length can part at the first token. Compare the tokens.",
         ),
+        Wrong(
+            "no first difference, so place 0",
+            _argmax_prefix,
+            "where one trace begins the other there is no difference to find, and np.argmax says 0: the common part is "
+            "then the whole shorter one.",
+        ),
     ),
 )
 
@@ -96,14 +115,38 @@ def _upto(X, t):
     return X[:, :t]
 
 
+def _long_words(rng, length, differ):
+    """Two samples of words that agree but for the token at one place: no number of 64 bits can name their prefixes."""
+    X = np.tile(rng.integers(0, 4, length), (7, 1))
+    X[:, differ] = rng.integers(0, 4, 7)
+    X[0, differ] = 5
+    return X[:3], X[3:]
+
+
+def _number_codes(X_a, X_b):
+    """Prefixes named by the numbers that their tokens are the digits of."""
+    codes = [X * 10 ** np.arange(X.shape[1])[::-1] for X in (X_a, X_b)]
+    levels = []
+    for t in range(1, X_a.shape[1] + 1):
+        p, q = (code[:, :t].sum(axis=1) for code in codes)
+        levels.append(sum(abs(np.mean(p == c) - np.mean(q == c)) for c in set(p.tolist()) | set(q.tolist())))
+    return np.sum(levels)
+
+
 def _trie_cases(rng):
     small = [
         ([[0, 2]], [[0, 3]]),
         ([[0, 2]], [[1, 2]]),
         ([[0, 1], [1, 0]], [[0, 0], [1, 1]]),
         ([[0, 2], [0, 2], [1, 3]], [[0, 2]]),
+        ([[4], [1], [1]], [[1], [0]]),
+        ([[1, 11]], [[11, 1]]),  # the same digits
+        ([[11, 0], [0, 11], [4, 0], [0, 4]], [[1, 1], [1, 1], [0, 1], [1, 0]]),  # 11 + 0 is 1 + 10, and 4 + 0 is 0 + 4
+        ([[0, 0, 0]], [[0, 0, 0], [0, 0, 1]]),
     ]
     large = [(rng.integers(0, 2, (n, 6)), rng.integers(0, 2, (m, 6))) for n, m in ((4, 4), (20, 30), (50, 25))]
+    large.append((256 * rng.integers(0, 3, (5, 3)), 256 * rng.integers(0, 3, (4, 3))))
+    large += [_long_words(rng, 70, differ) for differ in (0, 67)]
     return [(np.array(x), np.array(y)) for x, y in small + large]
 
 
@@ -144,6 +187,12 @@ TRIE = Exercise(
             "forgets the last level",
             lambda X_a, X_b: _by_level(X_a, X_b, _upto)[:-1].sum(),
             "your longest prefix is one token too short: t runs from 1 to T.",
+        ),
+        Wrong(
+            "a number for each prefix",
+            _number_codes,
+            "you write the tokens as digits of one number. (1, 11) and (2, 1) are both 21, and beyond 19 digits "
+            "integers overflow: compare the rows themselves.",
         ),
     ),
 )
@@ -190,8 +239,11 @@ def _stops_cases(rng):
         ([[(0,), ()]],),
         ([[(0,), (0, 1)]],),
         ([[(0,), (0, 1), (0,), ()], [(1,), ()]],),
+        ([[()], [(0,)]],),  # a search that never leaves the root
+        ([[(1, 11)], [(11, 1), (11, 1)]],),  # the same digits; a stop that is made twice
+        ([[tuple(range(9, -1, -1))], [(9, 8), (9,), ()]],),
     ]
-    return [*small, ([walk(6), walk(9)],), ([walk(12), walk(3), walk(20)],)]
+    return [*small, ([walk(6), walk(9)],), ([walk(12), walk(3), walk(20)],), ([walk(30)],)]
 
 
 STOPS = Exercise(
@@ -259,7 +311,8 @@ def _walk_law(length, opens):
 
 def _heights_cases(rng):
     chances = np.round(rng.uniform(0.2, 0.8, 2), 3)
-    return [(2, 0.5), (4, 0.5), (4, 0.75), (6, 0.25), (8, 0.625), (10, float(chances[0])), (16, float(chances[1]))]
+    small = [(2, 0.5), (4, 0.5), (4, 0.75), (6, 0.25), (8, 0.625), (6, 1.0), (6, 0.0)]
+    return [*small, (10, float(chances[0])), (16, float(chances[1])), (30, 0.45)]
 
 
 HEIGHTS = Exercise(
@@ -310,18 +363,33 @@ def cross_fit(A, B):
     return np.mean(shown)
 
 
-def _cross(A, B, pairs=((0, 1), (1, 0)), critic=np.sign, after=lambda s: s):
-    halves = [a.mean(axis=0) - b.mean(axis=0) for a, b in zip(np.array_split(A, 2), np.array_split(B, 2), strict=True)]
+def _shorter_first(X):
+    return X[: len(X) // 2], X[len(X) // 2 :]
+
+
+def _every_second(X):
+    return X[::2], X[1::2]
+
+
+def _first_longer(X):
+    return np.array_split(X, 2)
+
+
+def _cross(A, B, pairs=((0, 1), (1, 0)), critic=np.sign, after=lambda s: s, split=_first_longer):
+    halves = [a.mean(axis=0) - b.mean(axis=0) for a, b in zip(split(A), split(B), strict=True)]
     return np.mean([after(critic(halves[fit]) @ halves[test]) for fit, test in pairs])
 
 
 def _cross_cases(rng):
-    small = [
+    small = [  # in no half is a gap 0: any sign would do there, and the page asks for none
         ([[1.0], [1.0]], [[0.0], [0.0]]),
         ([[1.0], [0.0]], [[0.0], [2.0]]),
-        ([[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 2.0]]),
+        ([[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [2.0, 0.0]]),
+        ([[0.0], [2.0], [5.0]], [[3.0], [4.0]]),  # of three, two are the first half
+        ([[0.0, 1.0], [2.0, 3.0]], [[1.0, 7.0], [4.0, 0.0], [9.0, -1.0]]),
     ]
-    large = [(rng.random((n, d)), rng.random((m, d)) * 1.3) for n, m, d in ((4, 6, 3), (10, 8, 5), (40, 40, 30))]
+    sizes = ((4, 6, 3), (5, 9, 2), (10, 7, 5), (41, 40, 30))
+    large = [(rng.random((n, d)), rng.random((m, d)) * 1.3) for n, m, d in sizes]
     return [(np.array(a), np.array(b)) for a, b in small + large]
 
 
@@ -359,6 +427,16 @@ CROSS_FIT = Exercise(
             "forgets the sign",
             lambda A, B: _cross(A, B, critic=lambda gap: gap),
             "the gap itself is no 1-Lipschitz critic: each coordinate has weight +1, -1 or 0.",
+        ),
+        Wrong(
+            "the larger half second",
+            lambda A, B: _cross(A, B, split=_shorter_first),
+            "of an odd number of traces np.array_split puts one more into the first half; you put it into the second.",
+        ),
+        Wrong(
+            "every second trace",
+            lambda A, B: _cross(A, B, split=_every_second),
+            "you deal the traces out in turn. The halves are the first and the second: np.array_split(A, 2).",
         ),
     ),
 )

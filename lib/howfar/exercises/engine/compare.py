@@ -84,22 +84,26 @@ def numbers(x):
 
     Integers stay exact: those that int64 can't hold come as an array of Python's integers.
     """
+    try:
+        return _numbers(x)
+    except Exception:  # whatever a reader's function returns: a sparse tensor, a list that holds itself
+        return None
+
+
+def _numbers(x):
     if isinstance(x, (list, tuple, range)):
-        parts = [numbers(part) for part in x]
+        parts = [_numbers(part) for part in x]
         if any(part is None for part in parts) or len({part.shape for part in parts}) > 1:
             return None
         return np.stack(parts) if parts else np.zeros(0)
     if isinstance(x, torch.Tensor):
-        if x.is_complex() or x.is_meta:
+        if x.is_complex():
             return None
         x = x.detach().cpu()
         return (x.double() if x.is_floating_point() else x).numpy()
     if isinstance(x, int) and not -(2**63) <= x < 2**63:
         return np.array(x, dtype=object)
-    try:
-        array = np.asarray(x)
-    except (TypeError, ValueError):
-        return None
+    array = np.asarray(x)
     if array.dtype == object:
         return array if all(isinstance(part, Real) for part in array.ravel()) else None
     if array.dtype.kind == "u":  # beside an int64 NumPy would make floats of uint64

@@ -72,11 +72,18 @@ def _items(expected, got, tolerance):
 
 def describe(x, digits=6):
     """A value in a line or a few: at most 20 entries of an array, 300 characters of anything else."""
+    try:
+        return _describe(x, digits)
+    except Exception:  # a tensor that NumPy has no type for, an object that can't say what it is
+        return f"an object of type {type(x).__name__}"
+
+
+def _describe(x, digits):
     if isinstance(x, BaseException):
         return f"{type(x).__name__}: {x}" if str(x) else type(x).__name__
-    if isinstance(x, torch.Tensor) and not x.is_meta:
+    if isinstance(x, torch.Tensor):
         x = x.detach().cpu()
-        x = (x.float() if x.dtype in (torch.bfloat16, torch.float16) else x).numpy()
+        x = (x.float() if x.is_floating_point() and x.itemsize < 4 else x).numpy()
     if isinstance(x, np.ndarray) and x.ndim == 0:
         x = x.item()
     if isinstance(x, np.ndarray):
@@ -92,7 +99,9 @@ def describe(x, digits=6):
     if isinstance(x, (float, np.floating)):
         return f"{float(x):.{digits}g}"
     if isinstance(x, Mapping):
-        text = "{" + ", ".join(f"{key!r}: {' '.join(describe(value).split())}" for key, value in x.items()) + "}"
+        text = (
+            "{" + ", ".join(f"{key!r}: {' '.join(describe(value, digits).split())}" for key, value in x.items()) + "}"
+        )
     else:
         text = repr(x)
     return text if len(text) <= 300 else text[:300] + " ..."
