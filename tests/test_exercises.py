@@ -1,6 +1,9 @@
 """The checkers: every reference passes, and every wrong answer fails with its own hint."""
 
+import math
+
 import pytest
+import scipy.stats
 
 from howfar import exercises
 from howfar.exercises.engine import examine
@@ -33,3 +36,18 @@ def test_exercise_is_complete(exercise):
         assert examine(exercise, answer).status == "failed"
     if not isinstance(exercise.reference, type):
         assert examine(exercise, lambda *a: ...).status == "not attempted"
+
+
+@pytest.mark.parametrize(("letter", "laws"), {"a": "0202", "b": "02xy", "c": "010z", "d": "0405"}.items())
+def test_the_biases_that_line_tells_of_are_those_of_its_pairs(letter, laws):
+    """By every outcome of two samples of 4 draws, each law a fair choice of two points."""
+    place = {**{str(i): i for i in range(10)}, "x": 10, "y": 12, "z": 21}
+    a, b, c, d = (place[x] for x in laws)
+    n, exercise = 4, exercises.find("line/bias")
+    mean = 0.0
+    for i in range(n + 1):
+        for j in range(n + 1):
+            w1 = scipy.stats.wasserstein_distance([a] * i + [b] * (n - i), [c] * j + [d] * (n - j))
+            mean += w1 * math.comb(n, i) * math.comb(n, j) / 4**n
+    bias = mean - scipy.stats.wasserstein_distance([a, b], [c, d])
+    assert exercise.run(lambda: letter, n) == pytest.approx(bias, abs=1e-12)

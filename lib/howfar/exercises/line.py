@@ -431,6 +431,14 @@ EXERCISES = [SORTING, CDF, PLAN, BIAS, P_VALUE]
 
 QUIZ = (
     Question(
+        "Predict: two samples of n points each come from one law. How many points must each have for half the W₁?",
+        (
+            Option("About 2n", "The rate is 1 / √n: with twice the points W₁ falls by a factor √2 only."),
+            Option("About 4n", "The distance between two samples of one law falls like 1 / √n.", True),
+            Option("Any number will do: it is 0.", "The laws are at distance 0. Two samples of them are not."),
+        ),
+    ),
+    Question(
         "Which sentence is false?",
         (
             Option(
@@ -450,14 +458,6 @@ QUIZ = (
                 "Between two blocks that don't overlap, total variation is the same at any distance.",
                 "This is true: all of the mass has to move, and total variation doesn't ask how far.",
             ),
-        ),
-    ),
-    Question(
-        "Predict: two samples of n points each come from one law. How many points must each have for half the W₁?",
-        (
-            Option("About 2n", "The rate is 1 / √n: with twice the points W₁ falls by a factor √2 only."),
-            Option("About 4n", "The distance between two samples of one law falls like 1 / √n.", True),
-            Option("Any number will do: it is 0.", "The laws are at distance 0. Two samples of them are not."),
         ),
     ),
     Question(
