@@ -10,6 +10,7 @@ from torch.func import functional_call, stack_module_state
 from torch.nn import functional
 
 from harness import Row, milliseconds, side_by_side
+from howfar import environment
 from howfar.encodings import make_encoding
 from howfar.tasks import Batch, mean_squared_error
 from howfar.training import train
@@ -32,6 +33,7 @@ CASES = [
 
 def rows():
     torch.set_num_threads(1)
+    environment.keep_freed_memory()  # as the command line does; it helps all candidates
     for number, (width, mlp_ratio, batch, length, members, steps, bar) in enumerate(CASES):
         config = TransformerConfig(
             width=width, mlp_ratio=mlp_ratio, heads=1, features=1, encoding="sinusoidal", max_length=length

@@ -186,6 +186,19 @@ def test_offsets_in_training_are_offsets(monkeypatch):
     assert all((row.diff(dim=1) == 1).all() for row in seen)
 
 
+def test_the_chapter_can_train_what_the_experiment_trains_and_variants_of_it():
+    assert equivariance.model_config("learned").encoding_options == {"out_of_range": "clamp"}
+    config = equivariance.model_config("alibi", width=16, max_length=250, slopes=[1.0])
+    assert (config.width, config.max_length, config.encoding_options) == (16, 250, {"slopes": [1.0]})
+
+    def scattered(generator):
+        return equivariance.sample(generator)._replace(positions=torch.arange(0, 250, 5))
+
+    there = equivariance.fit(config, scattered, steps=20, seeds=[0, 1])
+    test = equivariance.sample(torch.Generator().manual_seed(0), offsets=200)
+    assert there.evaluate(tasks.cross_entropy, test).isfinite().all()
+
+
 def test_position_codes_against_tables_looked_at_directly():
     (record,) = position_codes.run(position_codes.Config("sinusoidal", 50))
     assert record["norm_met"] == pytest.approx(math.sqrt(32)) and record["norm_new"] == pytest.approx(math.sqrt(32))
