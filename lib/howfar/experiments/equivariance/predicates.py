@@ -123,15 +123,20 @@ def _risk_change(records):
 
 
 def _ratio_of_means(values, others):
-    """The ratio of two independent samples' means with Fieller's interval, by Welch's degrees of freedom."""
-    (m, n), (v, w) = (
-        (np.mean(values), np.mean(others)),
-        (np.var(values, ddof=1) / len(values), np.var(others, ddof=1) / len(others)),
-    )
+    """The ratio of two independent samples' means with Fieller's interval, by Welch's degrees of freedom.
+
+    Its ends are the ratios r at which a t-test of "the first mean is r times the second" is just not rejected.
+    """
+    m, n = np.mean(values), np.mean(others)
+    v, w = (np.var(sample, ddof=1) / len(sample) for sample in (values, others))
+    if v + w == 0 and n:
+        return exactly(m / n)
+    if n == 0:
+        return Interval(np.inf, -np.inf, np.inf)
     freedom = (v + w) ** 2 / (v**2 / (len(values) - 1) + w**2 / (len(others) - 1))
     t = scipy.stats.t.ppf(0.975, freedom)
-    g = t**2 * w / n**2  # at 1 and more the denominator could be 0: nothing is known of the ratio
-    if g >= 1:
+    g = t**2 * w / n**2
+    if g >= 1:  # the second mean could be 0: nothing is known of the ratio
         return Interval(float(m / n), -np.inf, np.inf)
-    spread = t / n * np.sqrt(v + (m / n) ** 2 * w - g * v)
+    spread = t / abs(n) * np.sqrt(v + (m / n) ** 2 * w - g * v)
     return Interval(float(m / n), *(float((m / n + sign * spread) / (1 - g)) for sign in (-1, 1)))
