@@ -57,6 +57,9 @@ def test_a_finding_shows_distinct_readings_the_plausible_one_first(claim):
     assert readings["plausible"].tolist() == [True] + [False] * (len(readings) - 1)
     assert not readings.isna().any().any()
     assert (readings["low"] <= readings["estimate"]).all() and (readings["estimate"] <= readings["high"]).all()
+    side, bar = claims.rule(claim).bar
+    holding = readings[readings["status"] == "holds"]["estimate"]
+    assert (holding <= bar * (1 + 1e-6) if side == "below" else holding > bar).all()
     judged = sum(finding.count(status) for status in judging.STATUSES[:3])
     assert judged and f"of {judged} readings {finding.count('holds')} hold" in finding.evidence
     assert "s of computing" in finding.provenance and "torch" in finding.provenance
@@ -165,7 +168,9 @@ def test_the_verdict_follows_from_the_readings(monkeypatch, statuses, verdict):
 
     claim = claim_of("wavelets_converge")
     for identity in (False, True):
-        decided = judging.predicate(written="after", plausible="the first", identity=identity)(readings)
+        decided = judging.predicate(bar=("below", 2), written="after", plausible="the first", identity=identity)(
+            readings
+        )
         monkeypatch.setattr(claims, "predicates", lambda name, decided=decided: {"wavelets_converge": decided})
         expected = "by construction" if identity and statuses == ["holds"] else verdict
         assert claims.judge(claim).verdict == expected
@@ -224,9 +229,11 @@ def test_a_rule_that_needs_a_plausible_reading_says_so():
     claim = claim_of("learned_does_not_extrapolate")
     with pytest.raises(ValueError, match=r"needs the full grid of running_sum; these records have no .*bidirectional"):
         claims.judge(claim, runs.recorded("running_sum").query("causal"))
-    with pytest.raises(ValueError, match="written must be 'before' or 'after'"):
-        judging.predicate(written="today", plausible="this one")
-    with pytest.raises(ValueError, match="status must be one of holds, undecided, contradicted, not judged"):
+    with pytest.raises(ValueError, match="written must be one of 'before', 'after'; got 'today'"):
+        judging.predicate(bar=("below", 1), written="today", plausible="this one")
+    with pytest.raises(
+        ValueError, match="status must be one of 'holds', 'undecided', 'contradicted', 'not judged'; got"
+    ):
         judging.reading("so", judging.exactly(1), "true")
 
 

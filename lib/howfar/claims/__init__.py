@@ -66,6 +66,8 @@ class Rule:
     ----------
     text : str
         The rule in words.
+    bar : (str, float)
+        What the estimate must be for the claim to hold: ``("below", 1)`` or ``("above", 0.1)``.
     written : {"before", "after"}
         Whether it was written before or after records that it judges had been read.
     plausible : str
@@ -75,6 +77,7 @@ class Rule:
     """
 
     text: str
+    bar: tuple
     written: str
     plausible: str
     identity: bool
@@ -189,7 +192,8 @@ def rule(claim):
     if claim.predicate is None:
         return None
     predicate = _predicate(claim)
-    return Rule(" ".join(predicate.__doc__.split()), predicate.written, predicate.plausible, predicate.identity)
+    text = " ".join(predicate.__doc__.split())
+    return Rule(text, predicate.bar, predicate.written, predicate.plausible, predicate.identity)
 
 
 def _predicate(claim):

@@ -28,7 +28,7 @@ PLAUSIBLE = (
 ROTARY = "rotary embeddings, which the source names"
 
 
-@predicate(written="before", plausible=PLAUSIBLE)
+@predicate(bar=("above", MOVED), written="before", plausible=PLAUSIBLE)
 def absolute_codes_move(records):
     """A shift by 20 changes some logit of each absolute model by more than 0.001, the interval over the seeds above
     it.
@@ -38,7 +38,7 @@ def absolute_codes_move(records):
         yield reading(name, interval, above(interval, MOVED), plausible=name == "sinusoidal")
 
 
-@predicate(written="before", plausible=ROTARY, identity=True)
+@predicate(bar=("below", MOVED), written="before", plausible=ROTARY, identity=True)
 def relative_codes_stay(records):
     """No shift up to 200 changes any logit of a relative, rotary or bias model by more than 0.001, on any seed."""
     for name, group in _models(records, equivariance.INVARIANT):
@@ -46,7 +46,7 @@ def relative_codes_stay(records):
         yield reading(name, largest, below(largest, MOVED), plausible=name == "rotary")
 
 
-@predicate(written="after", plausible=PLAUSIBLE)
+@predicate(bar=("above", STEP), written="after", plausible=PLAUSIBLE)
 def absolute_steps_do_not_vanish(records):
     """One step of the position moves the logits by more than 0.1 at each of the widths 24, 48 and 96, the interval over
     the seeds above it, and at 96 by more than half as much as at 24. Shown is the smallest of the three.
@@ -58,7 +58,7 @@ def absolute_steps_do_not_vanish(records):
             yield _kept_as_width_grows(name, steps, geometric_interval)
 
 
-@predicate(written="after", plausible=PLAUSIBLE)
+@predicate(bar=("above", STEP), written="after", plausible=PLAUSIBLE)
 def absolute_risk_grows(records):
     """The risk of each absolute model is higher at shift 100 than at 0 by more than 0.1 nats, the interval over the
     seeds above it; where widths 24, 48 and 96 were trained, at each of them, and at 96 by more than half as much as at
@@ -81,7 +81,7 @@ def _kept_as_width_grows(encoding, samples, interval_of):
     return reading(name, min(intervals.values()), all_of(*statuses), plausible=encoding == "sinusoidal")
 
 
-@predicate(written="before", plausible=ROTARY, identity=True)
+@predicate(bar=("below", MOVED), written="before", plausible=ROTARY, identity=True)
 def invariant_risk_stays(records):
     """No shift up to 200 changes the risk of a relative, rotary or bias model by more than 0.001 nats, on any seed."""
     for name, group in _models(records.assign(moved=_risk_change(records)), equivariance.INVARIANT):
@@ -89,7 +89,7 @@ def invariant_risk_stays(records):
         yield reading(name, largest, below(largest, MOVED), plausible=name == "rotary")
 
 
-@predicate(written="before", plausible=PLAUSIBLE, identity=True)
+@predicate(bar=("below", 1), written="before", plausible=PLAUSIBLE, identity=True)
 def risk_within_ceiling(records):
     """At every shift s and on every seed the risk differs from that at 0 by at most s times the loss's largest step."""
     ceiling = records["shift"] * measured(records, "loss_step")["loss_step"] + 1e-5  # rounding, where nothing moves
