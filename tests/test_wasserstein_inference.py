@@ -230,6 +230,7 @@ def numbers(result):
     return np.concatenate([np.ravel(np.asarray(x, dtype=float)) for x in values])
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_array_gives_the_same(function, kind):
@@ -243,6 +244,7 @@ def test_every_kind_of_array_gives_the_same(function, kind):
         assert not isinstance(found, np.matrix)
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_the_test_on_a_matrix_is_the_test_on_an_array():
     """np.matrix used to make one number of the null."""
     found = permutation_test(np.matrix(DENSE[:6]), np.matrix(DENSE[6:]), permutations=99, seed=0)

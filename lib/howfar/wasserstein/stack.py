@@ -8,7 +8,7 @@ from howfar.wasserstein.checks import masses
 from howfar.wasserstein.words import edge_lengths
 
 BLOCK = 2**18  # tokens handled at a time: what stays in the cache
-LARGEST_TABLE = 2**27  # keys, 1 GiB
+LARGEST_TABLE = 2**24  # keys, 128 MiB
 HASH_SEED = 20_605  # fixed: one stack has one key in every call
 
 
@@ -44,7 +44,7 @@ def stack_wasserstein(X_a, X_b, k, *, a=None, b=None, length=None):
     ------
     ValueError
         If a row is not a Dyck-k word (the message names it and the token), weights or lengths are bad, or the table of
-        keys for ``k`` types would need more than 1 GiB.
+        keys for ``k`` types would need more than 128 MiB.
 
     Notes
     -----
