@@ -31,7 +31,10 @@ def test_a_number_is_a_float(value):
     assert type(checks.number("lr", value)) is float
 
 
-@pytest.mark.parametrize("value", [True, "1", None, [1.0], 1j, float("nan"), float("inf"), np.complex64(1), 10**400])
+@pytest.mark.parametrize(
+    "value",
+    [True, "1", None, [1.0], 1j, float("nan"), float("inf"), np.complex64(1), 10**400, torch.empty((), device="meta")],
+)
 def test_what_is_no_number_is_refused_by_name(value):
     with pytest.raises(ValueError, match=r"^lr must be a finite number; got "):
         checks.number("lr", value)

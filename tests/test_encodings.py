@@ -740,7 +740,7 @@ def test_positions_beyond_a_table_are_refused(name):
         ("rotary", {"bases": 3}, "base, pairing"),
         ("rope", {}, "rotary"),
         (["rotary"], {}, "encoding must be one of"),
-        ("urpe", {"inner": ["rotary"]}, "encoding must be one of"),
+        ("urpe", {"inner": ["rotary"]}, "inner must be one of"),
     ],
 )
 def test_bad_options_are_refused_by_name(name, options, says):

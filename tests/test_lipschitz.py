@@ -197,8 +197,10 @@ def test_what_are_no_tensors_is_refused_by_name():
     x = torch.zeros(3, 2)
     with pytest.raises(ValueError, match="x must be a tensor of real numbers, got ndarray"):
         jacobian_norm(torch.sin, x.numpy())
-    with pytest.raises(ValueError, match=r"x must be a tensor of real numbers, got torch.complex64"):
+    with pytest.raises(ValueError, match=r"x must be a tensor of real numbers, got torch.complex64 on cpu"):
         jacobian_norm(torch.sin, x + 1j)
+    with pytest.raises(ValueError, match=r"x must be a tensor of real numbers, got torch.float32 on meta"):
+        jacobian_norm(torch.sin, x.to("meta"))
     with pytest.raises(ValueError, match="u must be a tensor of real numbers, got ndarray"):
         largest_ratio(torch.sin, x.numpy(), x)
     with pytest.raises(ValueError, match="v must be a tensor of real numbers, got list"):

@@ -406,6 +406,8 @@ def test_evaluation_wants_a_batch():
         (dict(seeds=3), r"seeds must be a sequence of integers, got 3"),
         (dict(seeds=[0.9, 1.2]), r"seeds must be an integer of at least 0, got 0.9"),
         (dict(seeds=[-1]), r"seeds must be an integer of at least 0, got -1"),
+        (dict(seeds=b"34"), r"seeds must be a sequence of integers, got b'34'"),
+        (dict(lr=b"34"), r"lr must be a finite number, greater than 0; got b'34'"),
         (dict(seeds=["a"]), r"seeds must be an integer of at least 0, got 'a'"),
         (dict(lr=[1e-3]), r"lr must be one, or one for each of the 2 seeds; got 1"),
         (dict(lr=-1.0), r"lr must be a finite number, greater than 0; got -1.0"),

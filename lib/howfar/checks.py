@@ -76,7 +76,7 @@ def number(name, value, *, least=None, above=None, most=None, below=None):
 def _as_float(value):
     """A float, or NaN for what is no real number."""
     if isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 0:
-        value = value.item()
+        value = None if isinstance(value, torch.Tensor) and value.device.type == "meta" else value.item()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, np.floating, np.integer)):
         return math.nan
     try:

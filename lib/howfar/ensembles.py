@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from howfar.encodings.positions import trusted_positions
+from howfar.encodings.positions import trusted_values
 from howfar.tasks import Batch
 
 # In features, tokens times width. Measured on a CPU, with benchmarks/bench_training.py.
@@ -117,7 +117,7 @@ def outputs_of_members(model, rows, inputs, positions=None, mask=None):
     def outputs_of_one(row):
         return functional_call(model, as_parameters(model, row), (inputs, positions, mask))
 
-    with trusted_positions():  # under vmap nothing can be read: `Transformer.check` has done so
+    with trusted_values():  # under vmap nothing can be read: `Transformer.check` has done so
         return torch.vmap(outputs_of_one)(rows) if len(rows) > 1 else outputs_of_one(rows[0])[None]
 
 

@@ -235,8 +235,8 @@ def _turns(encoding):
 
 def _check_tensors(**values):
     for name, value in values.items():
-        if not isinstance(value, torch.Tensor) or value.is_complex():
-            got = value.dtype if isinstance(value, torch.Tensor) else type(value).__name__
+        if not isinstance(value, torch.Tensor) or value.is_complex() or value.device.type == "meta":
+            got = f"{value.dtype} on {value.device}" if isinstance(value, torch.Tensor) else type(value).__name__
             raise ValueError(f"{name} must be a tensor of real numbers, got {got}")
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.func import functional_call
 
 from howfar import checks
-from howfar.encodings.positions import trusted_positions
+from howfar.encodings.positions import trusted_values
 from howfar.ensembles import Ensemble, as_parameters, curves_and_members, members_at_once
 from howfar.progress import progress
 from howfar.tasks import Batch
@@ -43,7 +43,7 @@ def losses_of_members(model, rows, loss, batch):
     """
 
     def loss_of_one(row, batch):
-        with trusted_positions():  # vmap lets nothing be read: `_draw` has checked them
+        with trusted_values():  # vmap lets nothing be read: `_draw` has checked them
             outputs = functional_call(model, as_parameters(model, row), (batch.inputs, batch.positions))
         return loss(outputs, batch)
 
@@ -200,7 +200,7 @@ def _alone(model, rows, loss):
 
     def gradient_of(batch):
         batch = Batch(*(part if part is None else part[0] for part in batch))
-        with trusted_positions():
+        with trusted_values():
             outputs = model(batch.inputs, batch.positions)
         value = loss(outputs, batch)
         gradient = torch.autograd.grad(value, parameters, materialize_grads=True)
@@ -282,10 +282,9 @@ def _draw(model, sample, generator):
 
 
 def _check_seeds(seeds):
-    try:
-        seeds = list(seeds)
-    except TypeError:
-        raise ValueError(f"seeds must be a sequence of integers, got {seeds!r}") from None
+    if not np.iterable(seeds) or isinstance(seeds, (str, bytes)):
+        raise ValueError(f"seeds must be a sequence of integers, got {seeds!r}")
+    seeds = list(seeds)
     if not seeds:
         raise ValueError("seeds is empty: an ensemble needs at least one member")
     return [checks.count("seeds", seed, least=0) for seed in seeds]
@@ -293,7 +292,7 @@ def _check_seeds(seeds):
 
 def _one_each(name, value, seeds, check):
     """A list of one value for each seed, each passed through ``check(name, value)``; a single one serves for all."""
-    if callable(value) or not np.iterable(value) or isinstance(value, str):
+    if callable(value) or not np.iterable(value) or isinstance(value, (str, bytes)):
         return [check(name, value)] * len(seeds)
     values = [check(name, each) for each in value]
     if len(values) != len(seeds):

@@ -10,7 +10,7 @@ from torch import nn
 from howfar import checks
 from howfar.encodings import check_positions, make_encoding
 from howfar.encodings.base import check_options
-from howfar.encodings.positions import extremes, trusted_positions, values_are_trusted
+from howfar.encodings.positions import extremes, trusted_values, values_are_trusted
 
 NORMS = ("pre", "post", "none")
 
@@ -127,7 +127,7 @@ class Transformer(nn.Module):
         length, encoding = inputs.shape[1], self.encoding
         if positions is None:
             positions = torch.arange(length, device=inputs.device)
-        with trusted_positions():  # they are checked; the encoding need not read them again
+        with trusted_values():  # they are checked; the encoding need not read them again
             x = self.embedded(encoding.embed(self.inputs(inputs), positions))  # (batch, length, width)
             bias, gate = encoding.bias(positions, positions), encoding.gate(positions, positions)
             bias = _hide(bias, length, self.config.causal, mask, x)

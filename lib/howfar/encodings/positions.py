@@ -49,7 +49,7 @@ def check_positions(positions, *, length=None, batch=None, below=None, whole=Fal
 
 
 @contextlib.contextmanager
-def trusted_positions():
+def trusted_values():
     """Within, the values of positions and tokens are not read: they were checked.
 
     Reading costs time in every layer, waits for a GPU, and is impossible under ``torch.vmap``.
@@ -62,7 +62,7 @@ def trusted_positions():
 
 
 def values_are_trusted():
-    """Whether this runs within `trusted_positions`."""
+    """Whether this runs within `trusted_values`."""
     return _TRUSTED.get()
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from howfar import checks
-from howfar.encodings.base import Encoding, check_options, make_encoding, register
+from howfar.encodings.base import ENCODINGS, Encoding, check_options, make_encoding, register
 from howfar.encodings.positions import check_positions, extremes, offsets
 
 
@@ -40,6 +40,7 @@ class Urpe(Encoding):
     ):
         super().__init__(width, heads, max_length, causal)
         self.out_of_range = checks.choice("out_of_range", out_of_range, ("raise", "clamp"))
+        checks.choice("inner", inner, sorted(ENCODINGS))
         inner_options = {} if inner_options is None else inner_options
         check_options("inner_options", inner_options)
         self.inner = make_encoding(
