@@ -199,13 +199,33 @@ def test_readings_that_compare_the_same_numbers_are_one():
     assert not readings.duplicated(["estimate", "low", "high"]).any()
 
 
+def test_codes_of_one_norm_are_compared_with_each_other():
+    records = runs.recorded("running_sum")
+    few = records.query("seed < 5 and inputs == 'uniform'")
+    scaled_codes = [
+        scaled(few.query("variant == @code").assign(variant=f"{code}, norm 2"), slice(None), factor)
+        for code, factor in (("sinusoidal", 1), ("legendre", 1), ("wavelet", 1e-6))
+    ]
+    more = pd.concat([records, *scaled_codes], ignore_index=True)
+    for predicate, ending in (
+        ("wavelet_is_lowest", "; wavelet, norm 2"),
+        ("transforms_beat_sinusoid", "; wavelet, norm 2"),
+    ):
+        before, after = (claims.judge(claim_of(predicate), r).readings for r in (records, more))
+        added = after[after["setting"].str.contains(ending)]
+        assert len(added) >= 6 and (added["status"] == "holds").all() and (added["estimate"] < 1e-2).all()
+        kept = after[~after["setting"].str.contains(", norm 2")].reset_index(drop=True)
+        pd.testing.assert_frame_equal(kept, before)
+
+
 def test_models_that_have_met_the_positions_are_not_shifted_and_each_width_counts():
     readings = claims.judge(claim_of("absolute_risk_grows")).readings
     assert not readings["setting"].str.contains("offsets").any()
     sinusoid = readings.iloc[0]
     assert sinusoid["setting"] == "sinusoidal, widths 24 to 96" and sinusoid["status"] == "contradicted"
     records = runs.recorded("equivariance")
-    assert claims.judge(claim_of("absolute_risk_grows"), records.query("width < 96")).readings["low"].min() > 0.7
+    one_width = claims.judge(claim_of("absolute_risk_grows"), records.query("width == 48"))
+    assert one_width.verdict == "replicated" and len(one_width.readings) == 4
 
 
 def test_the_ratio_of_means_is_fiellers():

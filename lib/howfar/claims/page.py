@@ -27,7 +27,7 @@ LOOKS = {
     HOLDS: (plotting.BLUE, "o", True),
     UNDECIDED: (plotting.GREY, "o", False),
     CONTRADICTED: (plotting.ORANGE, "^", True),
-    NOT_JUDGED: ("#B0B0B0", "x", False),
+    NOT_JUDGED: (plotting.GREY, "x", False),
 }
 SOURCES = {
     "zhang2026": "Zhang et al. 2026",

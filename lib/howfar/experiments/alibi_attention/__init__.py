@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
 import torch
-from torch.nn.functional import mse_loss
 
 from howfar import plotting, tasks
 from howfar.experiments import running_sum
@@ -65,12 +64,12 @@ def run(config, device="cpu"):
     unit = {"mode": "mean"} if config.target == "mean" else {"mode": "sum_over_n", "n": running_sum.TRAINED}
 
     def sample(generator):
-        return tasks.running_sum(16, running_sum.TRAINED, **unit, seed=generator)[:2]
+        return tasks.running_sum(16, running_sum.TRAINED, **unit, seed=generator)
 
     ensemble = train(
         replace(running_sum.model_config("alibi 1/8", config.causal), encoding_options={"slopes": (config.slope,)}),
         sample,
-        mse_loss,
+        tasks.mean_squared_error,
         steps=config.steps,
         seeds=config.seeds,
         lr=3e-3,
@@ -80,14 +79,14 @@ def run(config, device="cpu"):
     )
     records = []
     for member, seed in enumerate(config.seeds):
-        model = ensemble.model(member).cpu()
+        model = ensemble[member].cpu()
         for length in LENGTHS:
             records.append({"length": length, "seed": seed, **_shares(model, length)})
     return records
 
 
 def _shares(model, length):
-    inputs = tasks.running_sum(TEST_SEQUENCES, length, mode="mean", seed=20_000 + length)[0]
+    inputs = tasks.running_sum(TEST_SEQUENCES, length, mode="mean", seed=20_000 + length).inputs
     with torch.no_grad(), record(model) as seen:
         model(inputs)
     queries = torch.arange(length - length // 10, length)

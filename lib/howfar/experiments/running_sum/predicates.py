@@ -2,7 +2,7 @@
 
 A setting is a mask, a law of the inputs and a target. "Blind" is the best answer that doesn't read the inputs, the mean
 of the target at each place; a model that isn't better has not learned the task. "New places" are those beyond the
-length of training.
+length of training. Codes that were scaled to a norm are compared with codes of that norm.
 """
 
 import itertools
@@ -78,11 +78,11 @@ def transforms_can_beat_sinusoid(records):
     places of N = 200, the intervals of both ratios below 1, at a level that allows for the number of tries.
     """
 
-    def worse(setting, code):
+    def worse(setting, code, sinusoid):
         tables = (setting.fit, setting.new)
-        return lambda level: max((ratio(table, code, "sinusoidal", level) for table in tables), key=lambda x: x.high)
+        return lambda level: max((ratio(table, code, sinusoid, level) for table in tables), key=lambda x: x.high)
 
-    yield from _exists(records, 200, lambda s: {c: worse(s, c) for c in _family(s, "wavelet", "legendre")}, below)
+    yield from _exists(records, 200, lambda s: {code: worse(s, code, other) for code, other in _transforms(s)}, below)
 
 
 @predicate(bar=("below", 1), written="after", plausible=PLAUSIBLE + "; a wavelet made for length 50")
@@ -91,8 +91,8 @@ def transforms_beat_sinusoid(records):
     200: the intervals of both ratios are below 1. Shown is the ratio that is less favourable.
     """
     for setting in _settings(records, 200):
-        for code in _family(setting, "wavelet", "legendre"):
-            both = [ratio(table, code, "sinusoidal") for table in (setting.fit, setting.new)]
+        for code, sinusoid in _transforms(setting):
+            both = [ratio(table, code, sinusoid) for table in (setting.fit, setting.new)]
             status = all_of(*(below(interval, 1) for interval in both))
             shown = max(both, key=lambda interval: interval.low if status == CONTRADICTED else interval.high)
             yield reading(f"{setting.name}; {code}", shown, status, plausible=setting.plausible and code == "wavelet")
@@ -169,14 +169,28 @@ def _wavelet_against_the_best(records, length):
     for setting in _settings(records, length):
         log = np.log(setting.whole).mean()
         compared = {}  # (wavelet, best rival): whether one of the choices that lead to it is the plausible one
-        for choice in itertools.product(*(_family(setting, name) for name in ("wavelet", "alibi", "legendre"))):
-            wavelet, *rivals = choice
-            best = log[["sinusoidal", *rivals]].idxmin()
-            marked = setting.plausible and choice == ("wavelet", "alibi 1/256", "legendre")
-            compared[wavelet, best] = compared.get((wavelet, best), False) or marked
+        for norm in _norms(setting):
+            families = (_family(setting, "wavelet", norm=norm), _family(setting, "alibi"))
+            for choice in itertools.product(*families, _family(setting, "legendre", norm=norm)):
+                wavelet, *rivals = choice
+                best = log[["sinusoidal" + norm, *rivals]].idxmin()
+                marked = setting.plausible and choice == ("wavelet", "alibi 1/256", "legendre")
+                compared[wavelet, best] = compared.get((wavelet, best), False) or marked
         for (wavelet, best), marked in compared.items():
             interval = ratio(setting.whole, wavelet, best)
             yield reading(f"{setting.name}; {wavelet} against {best}", interval, below(interval, 1), plausible=marked)
+
+
+def _transforms(setting):
+    """(wavelet or Legendre code, sinusoid): as they are defined, and those of the same norm."""
+    for norm in _norms(setting):
+        yield from ((code, "sinusoidal" + norm) for code in _family(setting, "wavelet", "legendre", norm=norm))
+
+
+def _norms(setting):
+    """How the names of codes end that were scaled to a norm: ", norm 2"; "" for codes as they are defined."""
+    scaled = (variant.partition(", norm ")[2] for variant in setting.new)
+    return ["", *dict.fromkeys(f", norm {norm}" for norm in scaled if norm)]
 
 
 def _exists(records, length, candidates, rule):
@@ -222,7 +236,7 @@ def _by_seed(records, column):
     return measured(records, column).pivot(index="seed", columns="variant", values=column)
 
 
-def _family(setting, *encodings):
-    """The variants of these encodings that were run in a setting."""
-    variants = running_sum.VARIANTS.items()
-    return [name for name, (encoding, *_) in variants if encoding in encodings and name in setting.new]
+def _family(setting, *encodings, norm=""):
+    """The variants of these encodings that were run in a setting; with ``norm``, those that were scaled to it."""
+    names = [name + norm for name, (encoding, *_) in running_sum.VARIANTS.items() if encoding in encodings]
+    return [name for name in names if name in setting.new]
