@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from howfar import experiments, runs, tasks
-from howfar.experiments import equivariance, position_codes, running_sum
+from howfar import Transformer, experiments, runs, tasks
+from howfar import record as watch
+from howfar.experiments import alibi_attention, equivariance, position_codes, running_sum
 from howfar.training import train
 
 NAMES = list(experiments.EXPERIMENTS)
@@ -79,6 +80,21 @@ def test_baselines_are_what_simulation_says(score, inputs, length):
     assert set(exact) == set(answers)
     for name, answer in answers.items():
         errors = ((answer - unit * sums) ** 2).mean(1)
+        spread = 5 * errors.std() / math.sqrt(len(errors)) + 1e-12
+        assert abs(errors.mean() - exact[name]) < spread, name
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("start", [1, 51, 150])
+def test_baselines_of_some_places_are_what_simulation_says(score, start):
+    _, sums, _ = tasks.running_sum(5_000, 200, mode="sum", seed=3)
+    sums, i = sums[..., 0].double().numpy(), np.arange(1, 201)
+    unit = {"sum": 1 / 50 + 0 * i, "sum_over_n": 1 / 200 + 0 * i, "mean": 1 / i}[score]
+    trained = {"sum": 1 / 50 + 0 * i, "sum_over_n": 1 / 50 + 0 * i, "mean": 1 / i}[score]
+    exact = running_sum.baselines(score, "uniform", 200, start=start)
+    answers = {"position mean": unit * i / 2 + 0 * sums, "stops at 50": (trained * sums)[:, np.minimum(i, 50) - 1]}
+    for name, answer in answers.items():
+        errors = ((answer - unit * sums) ** 2)[:, start - 1 :].mean(1)
         spread = 5 * errors.std() / math.sqrt(len(errors)) + 1e-12
         assert abs(errors.mean() - exact[name]) < spread, name
 
@@ -198,6 +214,43 @@ def test_position_codes_against_tables_looked_at_directly():
     assert record["gap"] == 0 and record["change_100"] == 0  # t and t + N share a code
     (record,) = position_codes.run(position_codes.Config("wavelet zero", 50))
     assert record["norm_new"] == 0 and record["change_25"] == record["change_290"] > 1
+
+
+def test_codes_far_beyond_their_length():
+    def far(variant):
+        return position_codes.run(position_codes.Config(variant, 50))[0]["spread_far"]
+
+    assert far("wavelet compact") == far("wavelet clamp") == far("legendre fixed") == 0
+    assert far("wavelet periodic") > 1 and far("legendre current") > 1  # though `tail` is 0 for the periodic code
+    (record,) = position_codes.run(position_codes.Config("sinusoidal", 50, width=8))
+    assert record["norm_met"] == pytest.approx(2) and record["return_ratio"] == pytest.approx(0.0400, abs=1e-3)
+
+
+# --- where ALiBi looks ----------------------------------------------------------------------------------------------
+
+
+def test_shares_of_attention_are_those_that_a_model_records(monkeypatch):
+    monkeypatch.setattr(alibi_attention, "TEST_SEQUENCES", 3)
+    torch.manual_seed(0)
+    model = Transformer(running_sum.model_config("alibi 1/8", causal=False)).eval()
+    shares = alibi_attention._shares(model, 200)
+    inputs = tasks.running_sum(3, 200, mode="mean", seed=20_200)[0]
+    with torch.no_grad(), watch(model) as seen:
+        model(inputs)
+    near, far = [], []
+    for weights in seen.attention:
+        near.append(np.mean([float(weights[:, 0, q, q - 25 : q + 26].sum(-1).mean()) for q in range(180, 200)]))
+        far.append(np.mean([float(weights[:, 0, q, : q - 100].sum(-1).mean()) for q in range(180, 200)]))
+    assert shares["near"] == pytest.approx(min(near), rel=1e-3) and shares["far"] == pytest.approx(max(far), rel=1e-3)
+
+
+def test_a_steep_slope_looks_near_and_a_flat_one_does_not():
+    shares = {}
+    for slope in (2**-8, 2**-1):
+        config = alibi_attention.Config(slope, True, "mean", seeds=(0,), steps=4)
+        shares[slope] = pd.DataFrame(alibi_attention.run(config)).set_index("length")
+    assert (shares[2**-1]["near"] > 0.99).all() and (shares[2**-1]["far"] < 1e-6).all()
+    assert shares[2**-8].loc[400, "near"] < 0.2 and shares[2**-8].loc[400, "far"] > 0.5
 
 
 # --- figures --------------------------------------------------------------------------------------------------------

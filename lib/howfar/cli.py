@@ -130,12 +130,20 @@ def _print_claim(claim):
     finding = claims.judge(claim)
     print(f"{claim.id}: {finding.verdict}\n{_indented(claim.statement)}")
     print(f"source      arXiv:{claim.arxiv}, {claim.where} ({claim.kind})\nchapter     {claim.chapter}")
-    if finding.settings is not None:
-        print(f"rule        {claims.rule(claim)}\nevidence    {finding.evidence}")
-        print(f"records     {finding.provenance}\n")
-        print(finding.settings.to_string(index=False, float_format="{:.3g}".format, justify="left"))
+    if finding.readings is not None:
+        rule = claims.rule(claim)
+        print(f"rule        {rule.text} (Written {rule.written} the records were read.)")
+        print(f"plausible   {rule.plausible}\nevidence    {finding.evidence}\nrecords     {finding.provenance}\n")
+        _print_readings(finding.readings)
     if claim.note:
         print(f"\nnote        {claim.note}")
+
+
+def _print_readings(readings):
+    width = max(len(setting) for setting in readings["setting"])
+    for _, row in readings.iterrows():
+        mark = "most plausible" if row["plausible"] else ""
+        print(f"{row['status']:13s} {row['setting']:{width}s}  {claims.number(row):24s} {mark}".rstrip())
 
 
 def _indented(text):

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from howfar import checks
+
 HOLDS, UNDECIDED, CONTRADICTED = "holds", "undecided", "contradicted"
 NOT_JUDGED = "not judged"  # what the claim presupposes is missing: such a reading doesn't count
 STATUSES = (HOLDS, UNDECIDED, CONTRADICTED, NOT_JUDGED)
@@ -27,11 +29,13 @@ class Interval(NamedTuple):
     high: float
 
 
-def predicate(*, written, plausible, identity=False):
+def predicate(*, bar, written, plausible, identity=False):
     """Make a generator of readings a predicate, which returns them as a table.
 
     Parameters
     ----------
+    bar : (str, float)
+        What the estimate must be for the claim to hold: ``("below", 1)`` or ``("above", 0.1)``.
     written : {"before", "after"}
         Whether the rule was written before or after records that it judges had been read. Change a rule, and it is
         "after".
@@ -44,10 +48,10 @@ def predicate(*, written, plausible, identity=False):
     -------
     callable
         From records to a DataFrame with a row for each reading, the plausible one first: ``setting, estimate, low,
-        high, status, plausible``. It has the attributes ``written``, ``plausible`` and ``identity``.
+        high, status, plausible``. It has the attributes ``bar``, ``written``, ``plausible`` and ``identity``.
     """
-    if written not in ("before", "after"):
-        raise ValueError(f"written must be 'before' or 'after' (the records were read), got {written!r}")
+    checks.choice("the side of the bar", bar[0], ("below", "above"))
+    checks.choice("written", written, ("before", "after"))
 
     def decorate(function):
         @functools.wraps(function)
@@ -57,7 +61,7 @@ def predicate(*, written, plausible, identity=False):
                 raise KeyError(f"the plausible reading, {plausible}")
             return rows.sort_values("plausible", ascending=False, kind="stable", ignore_index=True)
 
-        table.written, table.plausible, table.identity = written, plausible, identity
+        table.bar, table.written, table.plausible, table.identity = bar, written, plausible, identity
         return table
 
     return decorate
@@ -77,8 +81,7 @@ def reading(setting, interval, status, *, plausible=False):
     plausible : bool
         Whether it is the most plausible reading of the source.
     """
-    if status not in STATUSES:
-        raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {status!r}")
+    checks.choice("status", status, STATUSES)
     return {"setting": setting, **interval._asdict(), "status": status, "plausible": bool(plausible)}
 
 

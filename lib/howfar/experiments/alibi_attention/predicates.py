@@ -7,6 +7,7 @@ STEEP = (2**-3, 2**-1)
 
 
 @predicate(
+    bar=("above", 0.9),
     written="after",
     plausible="bidirectional and the sum, the source's model and task; the slope 1/8, the less steep of the two",
 )

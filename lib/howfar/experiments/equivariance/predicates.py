@@ -28,7 +28,7 @@ PLAUSIBLE = (
 ROTARY = "rotary embeddings, which the source names"
 
 
-@predicate(written="before", plausible=PLAUSIBLE)
+@predicate(bar=("above", MOVED), written="before", plausible=PLAUSIBLE)
 def absolute_codes_move(records):
     """A shift by 20 changes some logit of each absolute model by more than 0.001, the interval over the seeds above
     it.
@@ -38,7 +38,7 @@ def absolute_codes_move(records):
         yield reading(name, interval, above(interval, MOVED), plausible=name == "sinusoidal")
 
 
-@predicate(written="before", plausible=ROTARY, identity=True)
+@predicate(bar=("below", MOVED), written="before", plausible=ROTARY, identity=True)
 def relative_codes_stay(records):
     """No shift up to 200 changes any logit of a relative, rotary or bias model by more than 0.001, on any seed."""
     for name, group in _models(records, equivariance.INVARIANT):
@@ -46,10 +46,11 @@ def relative_codes_stay(records):
         yield reading(name, largest, below(largest, MOVED), plausible=name == "rotary")
 
 
-@predicate(written="after", plausible=PLAUSIBLE)
+@predicate(bar=("above", 1), written="after", plausible=PLAUSIBLE)
 def absolute_steps_do_not_vanish(records):
-    """One step of the position moves the logits by more than 0.1 at each of the widths 24, 48 and 96, the interval over
-    the seeds above it, and at 96 by more than half as much as at 24. Shown is the smallest of the three.
+    """One step of the position moves the logits by more than 0.1 at each of the widths 24, 48 and 96, and at 96 by more
+    than half as much as at 24, by intervals over the seeds. Shown is the smallest of these four, in units of what it
+    must exceed.
     """
     zero = measured(records.query("shift == 0 and offsets == 0"), "logit_step")
     for name, group in zero[zero["encoding"].isin(equivariance.ABSOLUTE)].groupby("encoding", sort=False):
@@ -58,11 +59,12 @@ def absolute_steps_do_not_vanish(records):
             yield _kept_as_width_grows(name, steps, geometric_interval)
 
 
-@predicate(written="after", plausible=PLAUSIBLE)
+@predicate(bar=("above", 1), written="after", plausible=PLAUSIBLE)
 def absolute_risk_grows(records):
-    """The risk of each absolute model is higher at shift 100 than at 0 by more than 0.1 nats, the interval over the
-    seeds above it; where widths 24, 48 and 96 were trained, at each of them, and at 96 by more than half as much as at
-    24. Shown is the smallest. Models that have met these positions in training are not shifted and don't count.
+    """The risk of each absolute model is higher at shift 100 than at 0 by more than 0.1 nats; where widths 24, 48 and
+    96 were trained, at each of them, and at 96 by more than half as much as at 24: all by intervals over the seeds.
+    Shown is the smallest of these numbers, in units of what it must exceed. Models that have met these positions in
+    training are not shifted and don't count.
     """
     zero = records.query("offsets == 0")
     for name, group in zero[zero["encoding"].isin(equivariance.ABSOLUTE)].groupby("encoding", sort=False):
@@ -73,15 +75,19 @@ def absolute_risk_grows(records):
 def _kept_as_width_grows(encoding, samples, interval_of):
     """A reading: each width's numbers are above `STEP`, and the widest's above half of the narrowest's."""
     widths = sorted(samples)
-    intervals = {width: interval_of(values) for width, values in samples.items()}
-    statuses = [above(interval, STEP) for interval in intervals.values()]
+    shares = [_in_units(interval_of(values), STEP) for values in samples.values()]
     if len(widths) > 1:
-        statuses.append(above(_ratio_of_means(samples[widths[-1]], samples[widths[0]]), 0.5))
+        shares.append(_in_units(_ratio_of_means(samples[widths[-1]], samples[widths[0]]), 0.5))
+    status = all_of(*(above(share, 1) for share in shares))
     name = f"{encoding}, width" + (f"s {widths[0]} to {widths[-1]}" if len(widths) > 1 else f" {widths[0]}")
-    return reading(name, min(intervals.values()), all_of(*statuses), plausible=encoding == "sinusoidal")
+    return reading(name, min(shares), status, plausible=encoding == "sinusoidal")
 
 
-@predicate(written="before", plausible=ROTARY, identity=True)
+def _in_units(interval, unit):
+    return Interval(*(x / unit for x in interval))
+
+
+@predicate(bar=("below", MOVED), written="before", plausible=ROTARY, identity=True)
 def invariant_risk_stays(records):
     """No shift up to 200 changes the risk of a relative, rotary or bias model by more than 0.001 nats, on any seed."""
     for name, group in _models(records.assign(moved=_risk_change(records)), equivariance.INVARIANT):
@@ -89,7 +95,7 @@ def invariant_risk_stays(records):
         yield reading(name, largest, below(largest, MOVED), plausible=name == "rotary")
 
 
-@predicate(written="before", plausible=PLAUSIBLE, identity=True)
+@predicate(bar=("below", 1), written="before", plausible=PLAUSIBLE, identity=True)
 def risk_within_ceiling(records):
     """At every shift s and on every seed the risk differs from that at 0 by at most s times the loss's largest step."""
     ceiling = records["shift"] * measured(records, "loss_step")["loss_step"] + 1e-5  # rounding, where nothing moves
@@ -123,15 +129,20 @@ def _risk_change(records):
 
 
 def _ratio_of_means(values, others):
-    """The ratio of two independent samples' means with Fieller's interval, by Welch's degrees of freedom."""
-    (m, n), (v, w) = (
-        (np.mean(values), np.mean(others)),
-        (np.var(values, ddof=1) / len(values), np.var(others, ddof=1) / len(others)),
-    )
+    """The ratio of two independent samples' means with Fieller's interval, by Welch's degrees of freedom.
+
+    Its ends are the ratios r at which a t-test of "the first mean is r times the second" is just not rejected.
+    """
+    m, n = np.mean(values), np.mean(others)
+    v, w = (np.var(sample, ddof=1) / len(sample) for sample in (values, others))
+    if v + w == 0 and n:
+        return exactly(m / n)
+    if n == 0:
+        return Interval(np.inf, -np.inf, np.inf)
     freedom = (v + w) ** 2 / (v**2 / (len(values) - 1) + w**2 / (len(others) - 1))
     t = scipy.stats.t.ppf(0.975, freedom)
-    g = t**2 * w / n**2  # at 1 and more the denominator could be 0: nothing is known of the ratio
-    if g >= 1:
+    g = t**2 * w / n**2
+    if g >= 1:  # the second mean could be 0: nothing is known of the ratio
         return Interval(float(m / n), -np.inf, np.inf)
-    spread = t / n * np.sqrt(v + (m / n) ** 2 * w - g * v)
+    spread = t / abs(n) * np.sqrt(v + (m / n) ** 2 * w - g * v)
     return Interval(float(m / n), *(float((m / n + sign * spread) / (1 - g)) for sign in (-1, 1)))

@@ -18,7 +18,7 @@ EQUAL = 1e-6  # codes that are nearer are equal up to rounding
 DISTANCES = {0.25: "change_25", 1: "change_100", 2.9: "change_290", 100: "change_10000"}  # in units of N
 
 
-@predicate(written="before", plausible=SINUSOID, identity=True)
+@predicate(bar=("below", 1), written="before", plausible=SINUSOID, identity=True)
 def sinusoid_is_bounded(records):
     """No sinusoidal code is longer than sqrt(width), at positions up to four times the length. Shown is the longest, in
     units of sqrt(width).
@@ -26,7 +26,7 @@ def sinusoid_is_bounded(records):
     yield from _bounded(records, "sinusoidal")
 
 
-@predicate(written="before", plausible=LEGENDRE, identity=True)
+@predicate(bar=("below", 1), written="before", plausible=LEGENDRE, identity=True)
 def legendre_is_bounded(records):
     """No Legendre code is longer than sqrt(width), at positions up to four times the length. Shown is the longest, in
     units of sqrt(width).
@@ -34,13 +34,13 @@ def legendre_is_bounded(records):
     yield from _bounded(records, "legendre")
 
 
-@predicate(written="after", plausible=LEGENDRE)
+@predicate(bar=("below", EQUAL), written="after", plausible=LEGENDRE)
 def legendre_saturates(records):
     """All Legendre codes at positions 50 N to 51 N - 1 are equal. Shown is their largest distance."""
     yield from _readings(records, "legendre", ["spread_far"], _of("spread_far"), lambda row: row["spread_far"] < EQUAL)
 
 
-@predicate(written="after", plausible=WAVELET)
+@predicate(bar=("below", 0.1), written="after", plausible=WAVELET)
 def wavelet_difference_decays(records):
     """From 0.25 N to 2.9 N beyond the last trained position the distance to the code there falls at least tenfold, per
     position at least half as fast after N as before, and it is no larger at 100 N; or it is zero throughout. Shown is
@@ -61,13 +61,13 @@ def wavelet_difference_decays(records):
     yield from _readings(records, "wavelet", DISTANCES.values(), shown, holds)
 
 
-@predicate(written="after", plausible=WAVELET)
+@predicate(bar=("above", EQUAL), written="after", plausible=WAVELET)
 def wavelet_tells_positions_apart(records):
     """No two wavelet codes of positions 0 to 4N - 1 are equal. Shown is the smallest distance."""
     yield from _readings(records, "wavelet", ["gap"], _of("gap"), lambda row: row["gap"] > EQUAL, worst=min)
 
 
-@predicate(written="after", plausible=WAVELET)
+@predicate(bar=("below", 0.01), written="after", plausible=WAVELET)
 def wavelets_converge(records):
     """Any two wavelet codes at positions 50 N to 51 N - 1 are nearer than a hundredth of the longest trained code.
     Shown is their largest distance, in units of that code's length.
@@ -79,7 +79,7 @@ def wavelets_converge(records):
     yield from _readings(records, "wavelet", ["spread_far", "norm_met"], share, lambda row: share(row) < 0.01)
 
 
-@predicate(written="after", plausible=SINUSOID)
+@predicate(bar=("below", 1), written="after", plausible=SINUSOID)
 def sinusoid_repeats(records):
     """Some sinusoidal code at positions 10,000 to 100,000 is nearer to that of position 0 than the code of position 1
     is. Shown is the smallest distance, in units of that of positions 0 and 1.

@@ -56,7 +56,7 @@ def ratio(errors, variant, other, level=0.95):
     return geometric_interval((errors[variant] / errors[other]).dropna(), level)
 
 
-@predicate(written="before", plausible=PLAUSIBLE + CODES)
+@predicate(bar=("below", 1), written="before", plausible=PLAUSIBLE + CODES)
 def wavelet_is_lowest(records):
     """At N = 200 the wavelet's error over the whole sequence, as the source measures it, is below that of the sinusoid,
     ALiBi and Legendre: the interval of its ratio to the best of them is below 1.
@@ -64,7 +64,7 @@ def wavelet_is_lowest(records):
     yield from _wavelet_against_the_best(records, 200)
 
 
-@predicate(written="after", plausible=PLAUSIBLE + CODES)
+@predicate(bar=("below", 1), written="after", plausible=PLAUSIBLE + CODES)
 def wavelet_is_lowest_at_100(records):
     """At N = 100 the wavelet's error over the whole sequence is below that of the sinusoid, ALiBi and Legendre: the
     interval of its ratio to the best of them is below 1.
@@ -72,7 +72,7 @@ def wavelet_is_lowest_at_100(records):
     yield from _wavelet_against_the_best(records, 100)
 
 
-@predicate(written="after", plausible="bidirectional, because the source's models are encoders")
+@predicate(bar=("below", 1), written="after", plausible="bidirectional, because the source's models are encoders")
 def transforms_can_beat_sinusoid(records):
     """In some setting some wavelet or Legendre code has a smaller error than the sinusoid both at N = 50 and on the new
     places of N = 200, the intervals of both ratios below 1, at a level that allows for the number of tries.
@@ -85,7 +85,7 @@ def transforms_can_beat_sinusoid(records):
     yield from _exists(records, 200, lambda s: {c: worse(s, c) for c in _family(s, "wavelet", "legendre")}, below)
 
 
-@predicate(written="after", plausible=PLAUSIBLE + "; a wavelet made for length 50")
+@predicate(bar=("below", 1), written="after", plausible=PLAUSIBLE + "; a wavelet made for length 50")
 def transforms_beat_sinusoid(records):
     """The wavelet and Legendre codes have smaller errors than the sinusoid both at N = 50 and on the new places of N =
     200: the intervals of both ratios are below 1. Shown is the ratio that is less favourable.
@@ -98,7 +98,7 @@ def transforms_beat_sinusoid(records):
             yield reading(f"{setting.name}; {code}", shown, status, plausible=setting.plausible and code == "wavelet")
 
 
-@predicate(written="after", plausible=PLAUSIBLE + "; the slope that ALiBi's rule gives to one head")
+@predicate(bar=("below", 1), written="after", plausible=PLAUSIBLE + "; the slope that ALiBi's rule gives to one head")
 def alibi_extrapolates(records):
     """On the new places of N = 200 ALiBi's error is below blind's, the interval of the ratio below 1. Judged only where
     ALiBi beats blind at N = 50.
@@ -106,7 +106,7 @@ def alibi_extrapolates(records):
     yield from _extrapolates(records, "alibi", "alibi 1/256")
 
 
-@predicate(written="after", plausible=PLAUSIBLE + "; the slope that ALiBi's rule gives to one head")
+@predicate(bar=("below", 1), written="after", plausible=PLAUSIBLE + "; the slope that ALiBi's rule gives to one head")
 def alibi_owes_it_to_the_bias(records):
     """On the new places of N = 200 ALiBi's error is below that of the same model without an encoding, the interval of
     the ratio below 1. Judged only where ALiBi beats blind at N = 50.
@@ -119,7 +119,7 @@ def alibi_owes_it_to_the_bias(records):
             yield reading(f"{setting.name}; {alibi}", interval, status, plausible=marked)
 
 
-@predicate(written="after", plausible=PLAUSIBLE + "; a wavelet made for length 50")
+@predicate(bar=("below", 1), written="after", plausible=PLAUSIBLE + "; a wavelet made for length 50")
 def wavelet_extrapolates(records):
     """On the new places of N = 200 the wavelet's error is below blind's, the interval of the ratio below 1. Judged only
     where the wavelet beats blind at N = 50.
@@ -127,7 +127,7 @@ def wavelet_extrapolates(records):
     yield from _extrapolates(records, "wavelet", "wavelet")
 
 
-@predicate(written="after", plausible=PLAUSIBLE)
+@predicate(bar=("above", 1), written="after", plausible=PLAUSIBLE)
 def learned_does_not_extrapolate(records):
     """On the new places of N = 200 the learned table's error is above blind's, the interval of the ratio above 1.
     Judged only where the learned table beats blind at N = 50.
@@ -138,7 +138,7 @@ def learned_does_not_extrapolate(records):
         yield reading(setting.name, interval, status, plausible=setting.plausible)
 
 
-@predicate(written="after", plausible="bidirectional, because the source's models are encoders")
+@predicate(bar=("above", 1), written="after", plausible="bidirectional, because the source's models are encoders")
 def fit_is_no_guarantee(records):
     """In some setting some encoding beats blind at N = 50 and loses to it on the new places of N = 200, both by
     intervals at a level that allows for the number of tries.

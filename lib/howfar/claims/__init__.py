@@ -12,8 +12,9 @@ import yaml
 from howfar import runs
 from howfar.environment import data_path
 from howfar.experiments import EXPERIMENTS, predicates
+from howfar.experiments.judging import CONTRADICTED, HOLDS, NOT_JUDGED, UNDECIDED
 
-VERDICTS = ("replicated", "partly", "not replicated", "open")
+VERDICTS = ("by construction", "replicated", "partly", "contradicted", "undecided", "open")
 KINDS = ("theorem", "conjecture", "measurement", "reading")
 
 
@@ -31,12 +32,13 @@ class Claim:
     where : str
         Which part of the source we could read it in.
     statement : str
-        The claim in our words.
+        What the source says.
     kind : {"theorem", "conjecture", "measurement", "reading"}
         What it is in its source; "reading" where only a summary says it.
     chapter : str
         The page that runs it, or that will: ``extrapolation/running_sum``.
-    verdict : {"replicated", "partly", "not replicated", "open"}
+    verdict : str
+        Of `VERDICTS`, see `judge`.
     experiment, predicate : str or None
         None while the claim is open.
     note : str
@@ -57,14 +59,42 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """By what a claim is decided.
+
+    Attributes
+    ----------
+    text : str
+        The rule in words.
+    bar : (str, float)
+        What the estimate must be for the claim to hold: ``("below", 1)`` or ``("above", 0.1)``.
+    written : {"before", "after"}
+        Whether it was written before or after records that it judges had been read.
+    plausible : str
+        Why the reading that is marked is the most plausible one of the source.
+    identity : bool
+        Whether it is an identity or a bound that our code could not violate.
+    """
+
+    text: str
+    bar: tuple
+    written: str
+    plausible: str
+    identity: bool
+
+
+@dataclass(frozen=True)
 class Finding:
     """What the records say about a claim.
 
     Attributes
     ----------
     verdict : str
-    settings : pandas.DataFrame or None
-        A row for each reading of the claim: ``setting, estimate, low, high, holds``; None if open.
+    readings : pandas.DataFrame or None
+        A row for each distinct reading of the claim, the most plausible one first: ``setting``; ``estimate, low, high``
+        of what the rule compares, with a 95 % interval over the seeds (equal where nothing is random); ``status``:
+        "holds", "undecided" (the interval crosses the bar), "contradicted", or "not judged" (what the claim presupposes
+        is missing, so that this reading doesn't count); ``plausible``. None if open.
     evidence : str
         One sentence, or "".
     provenance : str
@@ -72,9 +102,13 @@ class Finding:
     """
 
     verdict: str
-    settings: pd.DataFrame | None = None
+    readings: pd.DataFrame | None = None
     evidence: str = ""
     provenance: str = ""
+
+    def count(self, status):
+        """How many readings have a status; 0 if the claim is open."""
+        return 0 if self.readings is None else int((self.readings["status"] == status).sum())
 
 
 def load(path=None):
@@ -121,8 +155,17 @@ def judge(claim, records=None):
     Returns
     -------
     Finding
-        "replicated" if the predicate holds in all settings, "not replicated" if in none, "partly" otherwise; "open"
-        if the claim has no predicate yet.
+        The verdict is
+
+        - "by construction" if the claim is an identity or a bound that our code couldn't violate, and the check passes;
+        - "replicated" if the most plausible reading holds and no other is contradicted;
+        - "contradicted" if the most plausible reading is contradicted and no other holds;
+        - "partly" if some reading holds, and it is none of these;
+        - "undecided" if no reading holds, and it is none of these;
+        - "open" if the claim has no predicate: no recorded experiment decides it yet.
+
+        Where the most plausible reading is not judged, the others speak for it: contradicted means that some are and
+        none holds.
 
     Raises
     ------
@@ -133,35 +176,64 @@ def judge(claim, records=None):
     if claim.predicate is None:
         return Finding("open")
     records = runs.recorded(claim.experiment) if records is None else records
+    predicate = _predicate(claim)
     try:
-        settings = _predicate(claim)(records.drop(columns=[c for c in runs.PROVENANCE if c != "key"]))
+        readings = predicate(records.drop(columns=[c for c in runs.PROVENANCE if c != "key"]))
     except KeyError as error:
         raise ValueError(
             f"{claim.predicate} needs the full grid of {claim.experiment}; these records have no {error}"
         ) from error
-    held = int(settings["holds"].sum())
-    verdict = "replicated" if held == len(settings) else "partly" if held else "not replicated"
-    evidence = f"holds in {held} of {len(settings)} settings; estimates {_span(settings)}"
-    return Finding(verdict, settings, evidence, runs.describe(records))
+    finding = Finding(_verdict(readings, predicate.identity), readings)
+    return Finding(finding.verdict, readings, _evidence(finding), runs.describe(records))
 
 
 def rule(claim):
-    """The rule by which a claim is decided, in words: its predicate's docstring; "" if it is open."""
-    return "" if claim.predicate is None else " ".join(_predicate(claim).__doc__.split())
+    """The `Rule` by which a claim is decided; None if it is open."""
+    if claim.predicate is None:
+        return None
+    predicate = _predicate(claim)
+    text = " ".join(predicate.__doc__.split())
+    return Rule(text, predicate.bar, predicate.written, predicate.plausible, predicate.identity)
 
 
 def _predicate(claim):
     there = predicates(claim.experiment)
     if claim.predicate not in there:
-        raise ValueError(
-            f"{claim.id}: no predicate {claim.predicate!r} of {claim.experiment}; there are: {', '.join(there)}"
-        )
+        named = ", ".join(there)
+        raise ValueError(f"{claim.id}: no predicate {claim.predicate!r} of {claim.experiment}; there are: {named}")
     return there[claim.predicate]
 
 
-def _span(settings):
-    low, high = settings["estimate"].min(), settings["estimate"].max()
-    return "none" if pd.isna(low) else f"from {low:.3g} to {high:.3g}"
+def _verdict(readings, identity):
+    plausible, found = readings["status"].iloc[0], set(readings["status"])
+    if plausible == NOT_JUDGED:
+        plausible = next((status for status in (HOLDS, CONTRADICTED) if status in found), UNDECIDED)
+    if identity and found == {HOLDS}:
+        return "by construction"
+    if plausible == HOLDS and CONTRADICTED not in found:
+        return "replicated"
+    if plausible == CONTRADICTED and HOLDS not in found:
+        return "contradicted"
+    return "partly" if HOLDS in found else "undecided"
+
+
+def _evidence(finding):
+    """One sentence: how many readings, and the most plausible one."""
+    counted = {status: finding.count(status) for status in (HOLDS, UNDECIDED, CONTRADICTED)}
+    left_out = finding.count(NOT_JUDGED)
+    first = finding.readings.iloc[0]
+    return (
+        f"of {sum(counted.values())} readings "
+        + ", ".join(f"{count} {status if status != HOLDS else 'hold'}" for status, count in counted.items())
+        + (f" ({left_out} not judged)" if left_out else "")
+        + f"; the most plausible: {first['status']}, {number(first)}"
+    )
+
+
+def number(reading):
+    """A reading's estimate with its interval, as text: ``0.22 [0.13, 0.37]``."""
+    estimate, low, high = (f"{reading[field]:.3g}" for field in ("estimate", "low", "high"))
+    return estimate if reading["low"] == reading["high"] else f"{estimate} [{low}, {high}]"
 
 
 def _claim(entry, number):
