@@ -158,7 +158,7 @@ def fit_is_no_guarantee(records):
 @predicate(
     bar=("below", 1),
     written="before",
-    plausible=PLAUSIBLE + "; a wavelet made for length 50, at norm 2, which is nearest to the one that it has by itself",
+    plausible=PLAUSIBLE + "; a wavelet made for length 50, at norm 2, nearest to the one that it has by itself",
 )
 def wavelet_leads_at_equal_norm(records):
     """On the new places of N = 200 the wavelet's error is below the sinusoid's where both codes have the same norm, the
