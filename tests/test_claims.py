@@ -95,6 +95,7 @@ TURNED = {
     "wavelet_is_lowest_at_100": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
     "transforms_can_beat_sinusoid": lambda r, up: scaled(r, r["variant"] == "sinusoidal", 1e6 if up else 1e-6),
     "transforms_beat_sinusoid": lambda r, up: scaled(r, r["variant"] == "sinusoidal", 1e6 if up else 1e-6),
+    "wavelet_leads_at_equal_norm": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
     "alibi_extrapolates": lambda r, up: scaled(r, family(r, "alibi"), 1e-6) if up else lost(r, family(r, "alibi")),
     "alibi_owes_it_to_the_bias": lambda r, up: (
         scaled(r, family(r, "alibi"), 1e-6) if up else lost(r, family(r, "alibi"))

@@ -87,7 +87,7 @@ def test_baselines_are_what_simulation_says(score, inputs, length):
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("start", [1, 51, 150])
 def test_baselines_of_some_places_are_what_simulation_says(score, start):
-    sums = tasks.running_sum(5_000, 200, mode="sum", seed=3)[1]
+    sums = tasks.running_sum(5_000, 200, mode="sum", seed=3).targets
     sums, i = sums[..., 0].double().numpy(), np.arange(1, 201)
     unit = {"sum": 1 / 50 + 0 * i, "sum_over_n": 1 / 200 + 0 * i, "mean": 1 / i}[score]
     trained = {"sum": 1 / 50 + 0 * i, "sum_over_n": 1 / 50 + 0 * i, "mean": 1 / i}[score]

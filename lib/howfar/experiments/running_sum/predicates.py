@@ -155,6 +155,24 @@ def fit_is_no_guarantee(records):
     yield from _exists(records, 200, lambda s: {v: lost(s, v) for v in s.new.columns.drop("blind")}, above)
 
 
+@predicate(
+    bar=("below", 1),
+    written="before",
+    plausible=PLAUSIBLE + "; a wavelet made for length 50, at norm 2, nearest to the one that it has by itself",
+)
+def wavelet_leads_at_equal_norm(records):
+    """On the new places of N = 200 the wavelet's error is below the sinusoid's where both codes have the same norm, the
+    interval of the ratio below 1. Committed before runs at equal norms were recorded.
+    """
+    for setting in _settings(records, 200):
+        for code, norm in itertools.product(("wavelet", "wavelet clamp"), running_sum.NORMS):
+            names = [f"{name}, norm {norm:g}" for name in (code, "sinusoidal")]
+            if set(names) <= set(setting.new):
+                interval = ratio(setting.new, *names)
+                marked = setting.plausible and (code, norm) == ("wavelet", 2)
+                yield reading(f"{setting.name}; {names[0]}", interval, below(interval, 1), plausible=marked)
+
+
 def _extrapolates(records, family, marked):
     for setting in _settings(records, 200):
         for variant in _family(setting, family):
