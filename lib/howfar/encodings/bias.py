@@ -108,7 +108,8 @@ class Relative(Encoding):
     def __init__(self, width, heads, max_length, causal=False, *, buckets=32, max_distance=128):
         super().__init__(width, heads, max_length, causal)
         self.buckets, self.max_distance = _checked_sizes(buckets, max_distance, bidirectional=not self.causal)
-        self.constants["bucket"] = _buckets_by_offset(self.buckets, self.max_distance, bidirectional=not self.causal)
+        buckets = _buckets_by_offset(self.buckets, self.max_distance, bidirectional=not self.causal)
+        self.constants["bucket"] = buckets.long()  # torch 2.4 indexes with nothing shorter under vmap
         self.table = nn.Parameter(torch.randn(self.buckets, self.heads) * self.width**-0.5)
 
     def check(self, positions):
