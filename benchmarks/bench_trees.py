@@ -86,7 +86,7 @@ def stack_rows():
             {
                 "sort": lambda keys=keys: np.sort(keys),
                 "stack": lambda X_a=X_a, X_b=X_b: stack_wasserstein(X_a, X_b, 2),
-                "with edge lengths": lambda X_a=X_a, X_b=X_b: stack_wasserstein(X_a, X_b, 2, geometric),
+                "with edge lengths": lambda X_a=X_a, X_b=X_b: stack_wasserstein(X_a, X_b, 2, length=geometric),
             },
             turns,
         )
@@ -120,7 +120,7 @@ def tree_rows():
 def bootstrap_rows():
     n, replicates = 5000, 50
     X_a, X_b = words(n)
-    phi = tree_embedding(torch.cat([X_a, X_b]), "occupation", k=2)
+    phi = tree_embedding(torch.cat([X_a, X_b]), metric="stack", k=2)
     rng = np.random.default_rng(0)
 
     def recompute():
@@ -129,7 +129,7 @@ def bootstrap_rows():
 
     times = side_by_side(
         {
-            "bootstrap": lambda: bootstrap(phi[:n], phi[n:], replicates, seed=0),
+            "bootstrap": lambda: bootstrap(phi[:n], phi[n:], replicates=replicates, seed=0),
             "recompute once": recompute,
         },
         turns=3,

@@ -122,9 +122,30 @@ def test_reals_are_float64(values):
     assert array.dtype == np.float64 and array.tolist() == [1.0, 2.0]
 
 
+def test_single_precision_stays_where_it_is_allowed():
+    halves = [np.zeros(2, np.float32), torch.zeros(2), np.zeros(2, np.float16), torch.zeros(2, dtype=torch.bfloat16)]
+    assert [checks.reals("a", x, single=True).dtype for x in halves] == [np.float32] * 2 + [np.float64] * 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"least": 0}, r"a must be non-negative, entry \(0, 1\) is -1"),
+        ({"least": -0.5}, r"a must be at least -0.5, entry \(0, 1\) is -1"),
+        ({"most": 2}, r"a must be at most 2, entry \(1, 0\) is 3"),
+    ],
+)
+def test_reals_have_limits(limits, message):
+    with pytest.raises(ValueError, match=message):
+        checks.reals("a", [[0, -1], [3, 1]], **limits)
+    assert checks.reals("a", [[0.0, 2.0]], least=0, most=2).tolist() == [[0.0, 2.0]]
+    assert checks.reals("a", np.zeros((0, 2)), **limits).shape == (0, 2)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        (torch.eye(2).to_sparse(), "a must be a dense tensor, got layout torch.sparse_coo"),
         (None, "a must hold real numbers, got NoneType of dtype object"),
         ([[1], [1, 2]], "a must hold rows of equal lengths"),
         (np.array([1j]), "a must hold real numbers"),
@@ -138,3 +159,18 @@ def test_reals_are_float64(values):
 def test_what_are_no_reals_is_refused_by_name(values, message):
     with pytest.raises(ValueError, match=message):
         checks.reals("a", values)
+
+
+def test_integers_are_int64():
+    for values in ([3, 4], np.array([3, 4], np.uint64), torch.tensor([3, 4], dtype=torch.int8)):
+        array = checks.integers("a", values)
+        assert array.dtype == np.int64 and array.tolist() == [3, 4]
+    assert checks.integers("a", [[]]).shape == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0], [True], torch.tensor([1.0]), None, [[1], [1, 2]], np.array([2**63], np.uint64)]
+)
+def test_what_are_no_integers_is_refused_by_name(values):
+    with pytest.raises(ValueError, match=r"^a must "):
+        checks.integers("a", values)

@@ -1,5 +1,7 @@
 """W1 on a line, against other people's code, closed forms and bad input."""
 
+import inspect
+
 import numpy as np
 import ot
 import pytest
@@ -9,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from howfar.wasserstein import wasserstein_1d
-from howfar.wasserstein.line import _argsort
+from howfar import wasserstein
+from howfar.wasserstein import line, wasserstein_1d
 
 finite = st.floats(-1e3, 1e3, width=32)
 
@@ -131,6 +133,12 @@ BAD = [
     (([1, 2], [1, 2], None, [0.5, np.nan]), "v_weights must be finite"),
     (([1, 2], [1, 2], [0.5, 0.6], None), "same positive total mass"),
     (([1, 2], [1, 2], [0.0, 0.0], [0.0, 0.0]), "same positive total mass"),
+    (([1, 2], [1, 2], [0.5, 0.5001], None), r"got 1\.0001 and 1, which differ by 0\.0001; allowed: 1e-06"),
+    (([1, 2], [1, 2], [1e308, 1e308], [1e308, 1e308]), "u_weights must be at most 1e\\+100, row 0 is 1e\\+308"),
+    (([1, 2], [1, -1e308]), "v_values must be at least -1e\\+100, row 1 is -1e\\+308"),
+    ((None, [1]), "u_values must hold real numbers, got NoneType"),
+    (([[1], [1, 2]], [1]), "u_values must hold rows of equal lengths"),
+    ((np.ma.array([1.0, 100.0], mask=[0, 1]), [1.0, 1.0]), "u_values must be a plain array: a mask would be ignored"),
 ]
 
 
@@ -138,8 +146,12 @@ BAD = [
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 def test_bad_input_is_named(arguments, message, library):
     if library == "torch":
+        if any(isinstance(a, np.ma.MaskedArray) for a in arguments):
+            pytest.skip("torch has no masked arrays")
         try:
-            arguments = [None if a is None else torch.tensor(a) for a in arguments]
+            arguments = [
+                torch.as_tensor(np.asarray(a)) if i < 2 or a is not None else None for i, a in enumerate(arguments)
+            ]
         except (ValueError, TypeError):
             pytest.skip("torch can't hold this input at all")
         if not arguments[0].is_complex():
@@ -155,20 +167,119 @@ def test_mass_of_every_batch_entry_is_checked():
         wasserstein_1d(np.zeros((2, 3)), np.ones((2, 3)), weights)
 
 
-@pytest.mark.parametrize("kind", ["plain", "tied", "nearly tied", "huge range", "signed zeros", "one"])
-def test_packed_argsort_sorts(kind):
+@pytest.mark.parametrize("kind", ["plain", "tied", "nearly tied", "huge range", "signed zeros", "short"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_packed_argsort_sorts(kind, rows):
     rng = np.random.default_rng(0)
     x = {
         "plain": rng.normal(size=5000),
-        "tied": np.repeat(rng.normal(size=50), 40),
+        "tied": np.repeat(rng.normal(size=50), 100),
         "nearly tied": 1 + 1e-15 * rng.integers(0, 9, 5000),
         "huge range": rng.normal(size=5000) * 10.0 ** rng.integers(-300, 300, 5000),
-        "signed zeros": rng.permutation(np.array([0.0, -0.0, 1e-320, -1e-320] * 50)),
-        "one": np.array([3.0]),
+        "signed zeros": rng.permutation(np.array([0.0, -0.0, 1e-320, -1e-320] * 1250)),
+        "short": np.array([3.0]),
     }[kind]
-    order = _argsort(x)
-    assert np.array_equal(np.sort(order), np.arange(len(x)))
-    assert np.array_equal(x[order], np.sort(x))
+    assert kind == "short" or len(x) >= line.PACKED
+    x = np.stack([rng.permutation(x) for _ in range(rows)])
+    order = line._argsort(x)
+    assert np.array_equal(np.sort(order, axis=1), np.tile(np.arange(x.shape[1]), (rows, 1)))
+    assert np.array_equal(np.take_along_axis(x, order, axis=1), np.sort(x, axis=1))
+
+
+@pytest.mark.parametrize("block", [1, 60])
+@pytest.mark.parametrize("m", [20, 13])
+@pytest.mark.parametrize("weighted", ["no", "both", "shared", "one"])
+def test_blocks_of_a_batch_change_nothing(monkeypatch, block, m, weighted):
+    rng = np.random.default_rng(2)
+    u, v = rng.normal(size=(20, 7)), rng.normal(size=(m, 7))
+    a, b = rng.random((20, 1 if weighted == "shared" else 7)), rng.random((m, 7))
+    a, b = a / a.sum(0), b / b.sum(0)
+    weights = {"no": (), "both": (a, b), "shared": (a[:, 0], b), "one": (None, b)}[weighted]
+    expected = wasserstein_1d(u, v, *weights)
+    monkeypatch.setattr(line, "BLOCK", block)
+    np.testing.assert_allclose(wasserstein_1d(u, v, *weights), expected, rtol=1e-13)
+    columns = [[w if w is None or w.ndim == 1 else w[:, i] for w in weights] for i in range(7)]
+    loop = [wasserstein_1d(u[:, i], v[:, i], *w) for i, w in enumerate(columns)]
+    np.testing.assert_allclose(loop, expected, rtol=1e-13)
+
+
+def test_different_sizes_by_hand():
+    """The quantile functions of {0, 6} and {0, 1, 2} differ by 0, 1, 5, 4 on steps of 1/3, 1/6, 1/6, 1/3."""
+    assert wasserstein_1d([6, 0], [2, 0, 1]) == pytest.approx(0 / 3 + 1 / 6 + 5 / 6 + 4 / 3)
+    assert wasserstein_1d(np.zeros(10**5), np.full(99_999, 3.0)) == pytest.approx(3.0, rel=1e-12)
+
+
+def test_weights_of_a_float32_softmax_have_one_mass():
+    """At a million weights torch's softmax sums to 1 + 4e-6 (its normaliser is a sum in float32)."""
+    generator = torch.Generator().manual_seed(0)
+    u, v = torch.rand(2, 10**6, generator=generator, dtype=torch.float64)
+    a = torch.softmax(2 * torch.randn(10**6, generator=generator), dim=0)
+    exact = wasserstein_1d(u.numpy(), v.numpy(), a.double().numpy() / a.double().sum().item())
+    off = a * ((1 + 5e-6) / a.double().sum()).float()
+    assert off.double().sum() - 1 > 3e-6  # so also where softmax happens to do better
+    for weights in (a, off, off.numpy()):
+        assert float(wasserstein_1d(u, v, weights)) == pytest.approx(exact, rel=1e-5)
+    half = torch.softmax(torch.randn(40, generator=generator), dim=0).bfloat16()
+    wasserstein_1d(u[:40], v[:40], half)  # each rounded to 8 bits
+    with pytest.raises(ValueError, match=r"which differ by 2.*e-05; allowed: 1e-06"):
+        wasserstein_1d([0.0], [1.0], np.array([1.0]), np.array([1.00002]))
+
+
+def test_totals_that_differ_by_rounding_are_brought_together():
+    a = np.full(10, 0.1, np.float32)
+    b = a * np.float32(1 + 3e-7)
+    far = np.arange(10.0) * 1e6
+    assert wasserstein_1d(far, far, a, b) == pytest.approx(0, abs=1e-2)  # not 1e6 times the difference of the masses
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 1e50])
+def test_tiny_and_huge_masses_scale_the_distance(scale):
+    u, v, a, b = [0.0, 1.0, 4.0], [2.0, 3.0], np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.4])
+    assert wasserstein_1d(u, v, scale * a, scale * b) == pytest.approx(scale * wasserstein_1d(u, v, a, b), rel=1e-12)
+
+
+def test_gradients_in_float32_are_those_of_float64():
+    generator = torch.Generator().manual_seed(0)
+    u, v = torch.randn(2, 30_000, generator=generator)
+    v = v[:20_000]
+    single = wasserstein_1d(u.requires_grad_(), v)
+    assert single.item() == pytest.approx(wasserstein_1d(u.detach().double().numpy(), v.double().numpy()), rel=1e-6)
+
+
+# Signatures
+
+IN_ANOTHER_S_ORDER = {"wasserstein_1d", "tree_wasserstein", "emd2", "solve", "sinkhorn"}  # SciPy's and POT's
+DATA = ["X", "X_a", "X_b", "P", "Q", "phi_a", "phi_b", "M_ab", "M_bb", "values", "distances", "k"]
+OPTIONS = "metric k a b length projections permutations replicates method level seed".split()
+
+
+def public_functions():
+    return [f for name in wasserstein.__all__ if inspect.isfunction(f := getattr(wasserstein, name))]
+
+
+@pytest.mark.parametrize("function", public_functions(), ids=lambda f: f.__name__)
+def test_everything_after_the_data_is_by_keyword_and_in_one_order(function):
+    kinds = inspect.Parameter
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p.name for p in parameters if p.kind is kinds.POSITIONAL_OR_KEYWORD]
+    by_keyword = [p.name for p in parameters if p.kind is kinds.KEYWORD_ONLY]
+    assert len(positional) + len(by_keyword) == len(parameters)
+    if function.__name__ in IN_ANOTHER_S_ORDER:
+        return
+    assert positional == [name for name in DATA if name in positional]
+    assert by_keyword == [name for name in OPTIONS if name in by_keyword]
+    assert ("k" in positional) == (function.__name__ == "stack_wasserstein")  # without it a word says nothing there
+
+
+def test_the_exceptions_follow_their_models():
+    def names(function):
+        return list(inspect.signature(function).parameters)
+
+    assert names(wasserstein_1d) == names(scipy.stats.wasserstein_distance)
+    assert names(wasserstein.emd2) == names(ot.emd2)[:3]
+    assert names(wasserstein.solve)[:4] == names(ot.solve)[:4]
+    assert names(wasserstein.sinkhorn)[:4] == names(ot.sinkhorn)[:4]
+    assert names(wasserstein.tree_wasserstein) == ["tree", "length", "u_weights", "v_weights"]  # POT's draft
 
 
 def test_null_distance_of_the_uniform_law_follows_the_theorem():

@@ -162,7 +162,7 @@ def _whole_seed(seed, name):
         raise ValueError(f"{name} must be {_SEEDS}, integers of at least 0; got {seed!r}") from None
 
 
-def reals(name, values, *, finite=True):
+def reals(name, values, *, finite=True, least=None, most=None, single=False):
     """Real numbers as a float64 array of any shape.
 
     Parameters
@@ -171,29 +171,75 @@ def reals(name, values, *, finite=True):
     values : array, tensor (of any real dtype, bfloat16 too) or nested lists of equal lengths
     finite : bool
         Refuse NaN and infinite entries; the message names the first.
+    least, most : float, optional
+        The smallest and the largest entry allowed.
+    single : bool
+        Leave float32 as it is, half the memory.
 
     Returns
     -------
-    float64 array
+    float64 array, or float32 where ``single`` is true and ``values`` are
     """
+    array = _plain_array(name, values, "real numbers", "biuf")
+    if not (single and array.dtype == np.float32):
+        array = array.astype(np.float64, copy=False)
+    if array.ndim == 1:
+        array = np.ascontiguousarray(array)  # a column of a matrix: each pass over it would read the whole matrix
+    if array.size:
+        _check_range(name, array, finite, least, most)
+    return array
+
+
+def integers(name, values):
+    """Integers as an int64 array of any shape; no bools, and no floats even where they are whole.
+
+    Parameters
+    ----------
+    name : str
+    values : array, tensor or nested lists of equal lengths
+
+    Returns
+    -------
+    int64 array
+    """
+    array = _plain_array(name, values, "integers", "iu", empty=np.int64)
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} must be below 2^63, got {array.max()}")
+    return array.astype(np.int64, copy=False)
+
+
+def _plain_array(name, values, what, kinds, empty=None):
+    """An array of one of the kinds of dtype; ``empty`` is the dtype of an empty list, which has none."""
     if isinstance(values, np.ma.MaskedArray):
         raise ValueError(f"{name} must be a plain array: a mask would be ignored; got a masked array")
     if isinstance(values, torch.Tensor):
         if values.is_complex() or values.device.type == "meta":
-            raise ValueError(f"{name} must hold real numbers, got a tensor of {values.dtype} on {values.device}")
+            raise ValueError(f"{name} must hold {what}, got a tensor of {values.dtype} on {values.device}")
+        if values.layout is not torch.strided:
+            raise ValueError(f"{name} must be a dense tensor, got layout {values.layout}")
         values = values.detach().cpu()
         values = values.double().numpy() if values.dtype is torch.bfloat16 else values.numpy()
     try:
         array = np.asarray(values)
     except ValueError:
         raise ValueError(f"{name} must hold rows of equal lengths, got {type(values).__name__} of others") from None
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must hold real numbers, got {type(values).__name__} of dtype {array.dtype}")
-    array = array.astype(np.float64, copy=False)
-    if finite and not np.isfinite(array).all():
+    if isinstance(values, (list, tuple)) and array.size == 0:
+        array = array.astype(empty or array.dtype)
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"{name} must hold {what}, got {type(values).__name__} of dtype {array.dtype}")
+    return array
+
+
+def _check_range(name, array, finite, least, most):
+    low, high = float(array.min()), float(array.max())  # a NaN anywhere makes both NaN
+    if finite and not (math.isfinite(low) and math.isfinite(high)):
         bad = ~np.isfinite(array)
         raise ValueError(f"{name} must be finite, {where(bad)} is {array[bad][0]}")
-    return array
+    if least is not None and low < least:
+        limit = "non-negative" if least == 0 else f"at least {least:g}"
+        raise ValueError(f"{name} must be {limit}, {where(array < least)} is {array[array < least][0]:g}")
+    if most is not None and high > most:
+        raise ValueError(f"{name} must be at most {most:g}, {where(array > most)} is {array[array > most][0]:g}")
 
 
 def where(mask):

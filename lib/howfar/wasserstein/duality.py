@@ -6,9 +6,10 @@ r"""Kantorovich duality: W_1 is the largest difference of means that a 1-Lipschi
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import issparse
 
-from howfar.wasserstein.checks import masses, reals
+from howfar import checks
+from howfar.wasserstein.checks import LARGEST, masses
+from howfar.wasserstein.embedding import embedded
 from howfar.wasserstein.exact import solve
 
 
@@ -36,13 +37,13 @@ class Witness:
 
     def __call__(self, distances):
         """The value at new points, given their distances ``(points, m)`` to X_b: float64 ``(points,)``."""
-        distances = reals(distances, "distances")
+        distances = checks.reals("distances", distances)
         if distances.ndim != 2 or distances.shape[1] != len(self.heights):
             raise ValueError(f"distances must have shape (points, {len(self.heights)}), got {distances.shape}")
         return (distances + self.heights).min(axis=1)
 
 
-def witness(M_ab, M_bb, a=None, b=None):
+def witness(M_ab, M_bb, *, a=None, b=None):
     """One 1-Lipschitz function that attains W_1 between two samples.
 
     Parameters
@@ -65,28 +66,34 @@ def witness(M_ab, M_bb, a=None, b=None):
 
     Notes
     -----
-    The solver's two potentials u, v give one function, ``f(x) = min_j d(x, y_j) - v_j``: a minimum of 1-Lipschitz
-    functions, at least u on X_a and at most -v on X_b. Where X_a and X_b share a point, u and -v may differ; f has one
-    value. It needs the triangle inequality: on a matrix that is no metric the gap shows it.
+    The function is ``f(x) = min_j d(x, y_j) - v_j`` with the solver's potential v of X_b: a minimum of 1-Lipschitz
+    functions, at least u on X_a and at most -v on X_b. On points with mass it *is* u and -v: there the solver's two
+    potentials are already one function, 1-Lipschitz within each sample too, for
+
+        ``0 = u(x) + v(y) - d(x, y) + u(z) + v(x) - d(z, x) <= u(x) + v(x) <= 0``
+
+    where the plan moves mass from x to y and from z to x. Points without mass are bound by nothing but
+    ``u + v <= d``: there u and -v may differ, and each may break the Lipschitz rule. That is what f is for, beside
+    being defined everywhere. It needs the triangle inequality: on a matrix that is no metric the gap shows it.
     """
-    M_bb = reals(M_bb, "M_bb")
+    M_bb = checks.reals("M_bb", M_bb, least=-LARGEST, most=LARGEST)
     result = solve(M_ab, a, b)
     n, m = result.plan.shape
     if M_bb.shape != (m, m):
         raise ValueError(f"M_bb must have shape ({m}, {m}), got {M_bb.shape}")
-    at_a = (reals(M_ab, "M_ab") - result.potential_b).min(axis=1)
+    at_a = (checks.reals("M_ab", M_ab) - result.potential_b).min(axis=1)
     heights = (M_bb - result.potential_b).min(axis=1)
     a, b = masses(a, b, n, m)
     value = float(a @ at_a - b @ heights)
     return Witness(heights, at_a, heights, value, result.value - value)
 
 
-def embedding_witness(phi_a, phi_b, a=None, b=None):
+def embedding_witness(phi_a, phi_b, *, a=None, b=None):
     """The signs s that attain W_1 in a tree embedding: ``f(x) = phi(x) @ s``, 1-Lipschitz in the L1 norm.
 
     Parameters
     ----------
-    phi_a, phi_b : sparse or dense (n, nodes), (m, nodes)
+    phi_a, phi_b : scipy.sparse of any format, array, tensor or nested lists (n, nodes), (m, nodes)
         Rows of one `tree_embedding`.
     a, b : array (n,), (m,), optional
 
@@ -98,31 +105,16 @@ def embedding_witness(phi_a, phi_b, a=None, b=None):
     Raises
     ------
     ValueError
-        If the columns differ in number, an entry is not finite, or for bad weights.
+        If one is no matrix of finite real numbers, the columns differ in number, or for bad weights.
     """
-    return np.sign(mean_difference(phi_a, phi_b, a, b))
+    return np.sign(mean_difference(phi_a, phi_b, a=a, b=b))
 
 
-def mean_difference(phi_a, phi_b, a=None, b=None):
+def mean_difference(phi_a, phi_b, *, a=None, b=None):
     """``a @ phi_a - b @ phi_b``, float64 (nodes,); its L1 norm is W_1. Arguments as `embedding_witness`."""
-    if phi_a.shape[1] != phi_b.shape[1]:
-        raise ValueError(
-            f"phi_a {phi_a.shape} and phi_b {phi_b.shape} must have the same columns: embed both samples in one call"
-        )
-    check_finite(phi_a, "phi_a")
-    check_finite(phi_b, "phi_b")
+    phi_a, phi_b = embedded(phi_a, phi_b)
     a, b = masses(a, b, phi_a.shape[0], phi_b.shape[0])
     return phi_a.T @ a - phi_b.T @ b
-
-
-def check_finite(phi, name):
-    """Raise a ValueError that names the first row of an embedding, sparse or dense, with a NaN or an infinite entry."""
-    entries = phi.data if issparse(phi) else np.asarray(phi)
-    if np.isfinite(entries).all():
-        return
-    sums = np.asarray(phi.sum(axis=1)).ravel()  # NaN and infinity stay in a sum
-    row = int(np.flatnonzero(~np.isfinite(sums))[0])
-    raise ValueError(f"{name} must be finite, row {row} has a NaN or an infinite entry")
 
 
 def lipschitz_violation(values, distances):
@@ -144,7 +136,8 @@ def lipschitz_violation(values, distances):
         If the shapes do not fit.
     """
     rows, columns = values if isinstance(values, tuple) else (values, values)
-    rows, columns, distances = reals(rows, "values"), reals(columns, "values"), reals(distances, "distances")
+    rows, columns = checks.reals("values", rows), checks.reals("values", columns)
+    distances = checks.reals("distances", distances)
     if distances.shape != (rows.size, columns.size) or rows.ndim != 1:
         raise ValueError(f"distances must have shape ({rows.size}, {columns.size}), got {distances.shape}")
     return float((np.abs(rows[:, None] - columns) - distances).max())

@@ -1,16 +1,19 @@
 """Words as sparse vectors in which W1 is an L1 distance between means."""
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 
-from howfar.dyck import check_words, depths, word_array
+from howfar import checks
+from howfar.dyck import word_array
+from howfar.wasserstein.checks import LARGEST
 from howfar.wasserstein.stack import KeyTable, occupation_records
-from howfar.wasserstein.trie import edge_lengths, pack, sort_words
+from howfar.wasserstein.trie import pack, sort_words
+from howfar.wasserstein.words import edge_lengths, max_depths
 
-EMBEDDINGS = ("prefix", "occupation", "depth")
+EMBEDDINGS = ("prefix", "stack", "depth")
 
 
-def tree_embedding(X, metric, *, k=None, length=None):
+def tree_embedding(X, *, metric, k=None, length=None):
     r"""Words as vectors phi(x), one coordinate per tree edge, for a metric whose W_1 has a closed form on a tree.
 
     .. math:: W_1(a, b) = \| \textstyle\sum_i a_i\, \phi(x_i) - \sum_j b_j\, \phi(y_j) \|_1
@@ -23,8 +26,9 @@ def tree_embedding(X, metric, *, k=None, length=None):
     X : LongTensor or integer array (n, T), or a list of words of any lengths
         A shorter word ends in -1.
     metric : str
-        ``"prefix"``: `trie_wasserstein`. ``"occupation"``: `stack_wasserstein`. ``"depth"``: W_1 of the words' greatest
-        depths.
+        As in `dist`, whose values are the L1 distances between the rows. W_1 between samples is that of
+        `trie_wasserstein` for ``"prefix"``, of `stack_wasserstein` for ``"stack"`` (between occupation measures), and
+        that of the words' greatest depths for ``"depth"``.
     k : int
         Number of bracket types; not needed for ``"prefix"``.
     length : float or array (depth,), optional
@@ -41,13 +45,55 @@ def tree_embedding(X, metric, *, k=None, length=None):
         If ``metric`` is unknown, ``k`` is missing, or a row is no word.
     """
     X, *extremes = word_array(X, name="X", kind="sample", return_range=True)
-    if metric not in EMBEDDINGS:
-        raise ValueError(f"metric must be one of {', '.join(EMBEDDINGS)}, got {metric!r}")
+    checks.choice("metric", metric, EMBEDDINGS)
     if metric == "prefix":
         return _prefix(X, extremes, length)
     if k is None:
         raise ValueError(f"metric {metric!r} needs k, the number of bracket types")
-    return (_occupation if metric == "occupation" else _depth)(X, k, length)
+    k = checks.count("k", k)
+    return (_stack if metric == "stack" else _depth)(X, k, length)
+
+
+def embedded(phi_a, phi_b):
+    """Two blocks of rows of one embedding as float64 `csr_matrix` or array, whatever they were given as.
+
+    Parameters
+    ----------
+    phi_a, phi_b : scipy.sparse matrix or array of any format, array, tensor or nested lists (n, nodes), (m, nodes)
+
+    Returns
+    -------
+    csr_matrix or float64 array, twice
+
+    Raises
+    ------
+    ValueError
+        If one is no matrix of finite real numbers with at least one row (the message names it and the row), or they
+        differ in the number of columns.
+    """
+    phi_a, phi_b = _matrix("phi_a", phi_a), _matrix("phi_b", phi_b)
+    if phi_a.shape[1] != phi_b.shape[1]:
+        raise ValueError(
+            f"phi_a {phi_a.shape} and phi_b {phi_b.shape} must have the same columns: embed both samples in one call"
+        )
+    return phi_a, phi_b
+
+
+def _matrix(name, phi):
+    if issparse(phi) and phi.ndim == 2:
+        phi = phi.tocsr()
+        entries = checks.reals(name, phi.data, finite=False)
+        bad = ~(np.abs(entries) <= LARGEST)  # NaN too
+        if bad.any():
+            places = phi.tocoo()
+            row, column, value = (x[np.argmax(bad)] for x in (places.row, places.col, entries))
+            raise ValueError(f"{name} must be finite and at most {LARGEST:g}, entry ({row}, {column}) is {value}")
+        phi = csr_matrix((entries, phi.indices, phi.indptr), shape=phi.shape)
+    else:
+        phi = checks.reals(name, phi, least=-LARGEST, most=LARGEST)
+    if phi.ndim != 2 or phi.shape[0] == 0:
+        raise ValueError(f"{name} must have shape (n, nodes) with n >= 1, got {phi.shape}")
+    return phi
 
 
 def _prefix(X, extremes, length):
@@ -80,7 +126,7 @@ def _prefix(X, extremes, length):
     return csr_matrix(rows, shape=(len(ends), used))[word_of]
 
 
-def _occupation(X, k, length):
+def _stack(X, k, length):
     n = len(X)
     table = KeyTable.for_words(k, (X, "X"))
     weights = np.append(0.0, edge_lengths(length, table.depth))
@@ -104,9 +150,3 @@ def _depth(X, k, length):
     steps = np.arange(1, int(deepest.max()) + 1)
     reached = csr_matrix((deepest[:, None] >= steps).astype(np.float64))
     return csr_matrix(reached.multiply(edge_lengths(length, len(steps))))
-
-
-def max_depths(X, k, name):
-    """The greatest depth of each word, integer array (n,)."""
-    check_words(X, k, name=name)
-    return depths(X, k).numpy().max(axis=1, initial=0)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t as student
 
-from howfar.wasserstein.duality import check_finite, mean_difference
+from howfar import checks
+from howfar.wasserstein.duality import mean_difference
+from howfar.wasserstein.embedding import embedded
 
 BLOCK_NUMBERS = 2**22  # float64 numbers of resampled means held at a time
 
@@ -25,11 +27,11 @@ class Bracket:
     dual : float
         What a witness fitted on one half of the words shows on the other; its expectation is at most W_1.
     standard_error : float
-        Of ``dual``.
+        Of what one half shows, mean of the two: an upper bound for that of ``dual``, which is their mean.
     lower : float
         Lower confidence limit for W_1 at ``level``, at least 0.
     upper : float
-        The plug-in value between the samples, whose expectation is at least W_1.
+        The plug-in value between the samples, whose expectation is at least W_1: no confidence limit.
     level : float
         One-sided, for ``lower``.
     """
@@ -41,16 +43,16 @@ class Bracket:
     level: float
 
 
-def bracket(phi_a, phi_b, level=0.95, seed=None):
-    """A cross-fitted lower bound and the plug-in upper value for W_1 between two laws.
+def bracket(phi_a, phi_b, *, level=0.95, seed=None):
+    """A cross-fitted lower confidence limit and the plug-in upper value for W_1 between two laws.
 
     Parameters
     ----------
-    phi_a, phi_b : sparse (n, nodes), (m, nodes)
+    phi_a, phi_b : scipy.sparse of any format, array, tensor or nested lists (n, nodes), (m, nodes)
         Rows of one `tree_embedding`, independent draws from the two laws; n, m >= 4.
     level : float
         Of the one-sided lower limit.
-    seed : int or numpy.random.Generator, optional
+    seed : int, torch.Generator, numpy.random.Generator or None
         For the split into halves.
 
     Returns
@@ -60,36 +62,68 @@ def bracket(phi_a, phi_b, level=0.95, seed=None):
     Raises
     ------
     ValueError
-        If there are fewer than 4 words in a sample, the columns differ, or ``level`` is not between 0.5 and 1.
+        If there are fewer than 4 words in a sample, one is no matrix of finite real numbers, the columns differ, or
+        ``level`` is not between 0.5 and 1.
 
     Notes
     -----
-    Any 1-Lipschitz function shows at most W_1. One that was chosen on other words has a mean on these with an ordinary
-    central limit theorem; the two halves change roles and are averaged. In expectation, ``dual <= W_1 <= upper``
-    (Kantorovich duality; joint convexity of W_1). On one draw ``upper`` can be below W_1. With a small ``lower`` the
-    bracket says that the samples do not tell.
+    Any 1-Lipschitz function shows at most W_1, so a function that was chosen on one half of the words has on the other
+    half a mean whose expectation is at most W_1, and an ordinary lower confidence limit for that mean (Student's, with
+    Welch's degrees of freedom) is one for W_1. The halves change roles, and ``dual`` and ``lower`` are the means of
+    the two. In expectation ``dual <= W_1 <= upper`` (Kantorovich duality; joint convexity of W_1); on one draw
+    ``upper`` can be below W_1. With a small ``lower`` the bracket says that the samples do not tell.
+
+    What is guaranteed: for many words each half's limit lies above W_1 with probability at most ``1 - level``. Their
+    errors depend on each other, all the more where the laws are equal (each function's signs come from the other's
+    data): a standard error that takes them as independent is above W_1 in 10 % of the draws in place of 5. The mean of
+    the limits needs no such assumption: it is above W_1 with probability at most ``2 (1 - level)`` whatever the
+    dependence, and at most ``1 - level`` if the errors are jointly normal. At 5 % we measured 1.5 to 4 % where the laws
+    are equal and some 1 % where they are far apart (one coin, fifty coins, Dyck words; 20 to 400 words a sample).
+    Limits of means are rough for rare events: a coin with heads once in 20 throws, 200 words and 60, had 5.5 %.
     """
-    _check_level(level, 0.5)
-    check_finite(phi_a, "phi_a")
-    check_finite(phi_b, "phi_b")
+    level = _level(level, 0.5)
+    phi_a, phi_b = embedded(phi_a, phi_b)
     n, m = phi_a.shape[0], phi_b.shape[0]
     if min(n, m) < 4:
         raise ValueError(f"a bracket needs at least 4 words in each sample, got {n} and {m}")
-    rng = np.random.default_rng(seed)
+    rng = checks.numpy_generator(seed)
     halves_a, halves_b = (np.array_split(rng.permutation(size), 2) for size in (n, m))
-    shown, variances = [], []
+    shown = []
     for fit, test in ((0, 1), (1, 0)):
         signs = np.sign(mean_difference(phi_a[halves_a[fit]], phi_b[halves_b[fit]]))
-        f_a, f_b = phi_a[halves_a[test]] @ signs, phi_b[halves_b[test]] @ signs
-        shown.append(f_a.mean() - f_b.mean())
-        variances.append(f_a.var(ddof=1) / len(f_a) + f_b.var(ddof=1) / len(f_b))
-    dual, error = float(np.mean(shown)), math.sqrt(sum(variances)) / 2
-    lower = max(0.0, dual - float(norm.ppf(level)) * error)
-    return Bracket(dual, error, lower, plug_in(phi_a, phi_b), level)
+        shown.append(_welch(phi_a[halves_a[test]] @ signs, phi_b[halves_b[test]] @ signs, level))
+    dual, error, lower = (float(x) for x in np.mean(shown, axis=0))
+    return Bracket(dual, error, max(0.0, lower), plug_in(phi_a, phi_b), level)
+
+
+def _welch(x, y, level):
+    """The difference of two means, its standard error, and the lower confidence limit (Welch, 1947)."""
+    difference = x.mean() - y.mean()
+    variances = np.array([x.var(ddof=1) / len(x), y.var(ddof=1) / len(y)])
+    error = math.sqrt(variances.sum())
+    if error == 0:
+        return difference, 0.0, difference
+    freedom = variances.sum() ** 2 / (variances**2 / [len(x) - 1, len(y) - 1]).sum()
+    return difference, error, difference - student.ppf(level, freedom) * error
 
 
 def plug_in(phi_a, phi_b):
-    """W_1 between the two samples: the L1 norm of the difference of their mean embeddings."""
+    """W_1 between the two samples: the L1 norm of the difference of their mean embeddings.
+
+    Parameters
+    ----------
+    phi_a, phi_b : scipy.sparse of any format, array, tensor or nested lists (n, nodes), (m, nodes)
+        Rows of one `tree_embedding`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If one is no matrix of finite real numbers, or the columns differ in number.
+    """
     return float(np.abs(mean_difference(phi_a, phi_b)).sum())
 
 
@@ -112,21 +146,22 @@ class Interval:
     replicates: np.ndarray
 
 
-def bootstrap(phi_a, phi_b, replicates=200, level=0.95, method="basic", seed=None):
+def bootstrap(phi_a, phi_b, *, replicates=200, method="basic", level=0.95, seed=None):
     """An interval for W_1 from resampling words with replacement.
 
     Parameters
     ----------
-    phi_a, phi_b : sparse (n, nodes), (m, nodes)
-        Rows of one `tree_embedding`.
+    phi_a, phi_b : scipy.sparse of any format, array, tensor or nested lists (n, nodes), (m, nodes)
+        Rows of one `tree_embedding`: what is resampled. They must be independent draws. Words of one file are not:
+        then give one row for each file, the mean of its words' rows.
     replicates : int
-    level : float
-        Two-sided.
     method : str
         ``"basic"``: the quantiles of the replicates, reflected at the plug-in value, cut off at 0. ``"percentile"``:
         these quantiles themselves; resampling adds the upward bias of the plug-in value a second time, so that they
         sit too high.
-    seed : int or numpy.random.Generator, optional
+    level : float
+        Two-sided.
+    seed : int, torch.Generator, numpy.random.Generator or None
 
     Returns
     -------
@@ -135,20 +170,36 @@ def bootstrap(phi_a, phi_b, replicates=200, level=0.95, method="basic", seed=Non
     Raises
     ------
     ValueError
-        If ``method`` is unknown, ``replicates`` < 1, ``level`` is not between 0 and 1, or the columns differ.
+        If ``method`` is unknown, ``replicates`` < 1, ``level`` is not between 0 and 1, one is no matrix of finite real
+        numbers, or the columns differ.
 
     Notes
     -----
+    With few rows both cover less than they say. Percent of runs in which the interval of level 0.95 held W_1, ``basic``
+    and ``percentile`` (2,000 runs of 200 replicates; ``tests/test_wasserstein_inference.py`` measures them again):
+
+    ====  =================  ===================  =======================
+    rows  files, W_1 = 1.6   files, W_1 = 0.8     words, stacks
+    ====  =================  ===================  =======================
+    5     85, 87             64, 92               71, 0
+    10    90, 91             73, 94               82, 0
+    20    93, 93             82, 93               90, 0
+    50    93, 93             92, 94               95, 0
+    ====  =================  ===================  =======================
+
+    Files: 20 numbers of a file's own law, binomial of 8 trials and a chance drawn uniformly from 0.3..0.5 and 0.5..0.7
+    (first column), 0.2..0.6 and 0.3..0.7 (second). Words: 32 tokens of walks that open with 0.5 and 0.6, W_1 = 0.41,
+    where the plug-in value of 20 words is 0.94 on average.
+
     Neither is valid if the two laws are equal, for W_1 is not smooth there (Sommerfeld and Munk, 2018, on finite
     spaces): to ask whether they differ at all, use `permutation_test`. Use ``"basic"`` when the plug-in value is well
     above that of two samples of one law.
     """
-    _check_level(level, 0.0)
-    if method not in ("basic", "percentile"):
-        raise ValueError(f"method must be 'basic' or 'percentile', got {method!r}")
-    if replicates < 1:
-        raise ValueError(f"replicates must be at least 1, got {replicates}")
-    rng = np.random.default_rng(seed)
+    level = _level(level, 0.0)
+    checks.choice("method", method, ("basic", "percentile"))
+    replicates = checks.count("replicates", replicates)
+    phi_a, phi_b = embedded(phi_a, phi_b)
+    rng = checks.numpy_generator(seed)
     value = plug_in(phi_a, phi_b)
     values = np.empty(replicates)
     step = _rows_at_a_time(phi_a.shape[0] + phi_b.shape[0] + phi_a.shape[1])
@@ -187,17 +238,17 @@ class PermutationTest:
     every_division: bool
 
 
-def permutation_test(phi_a, phi_b, permutations=999, seed=None):
+def permutation_test(phi_a, phi_b, *, permutations=999, seed=None):
     """Could the two samples come from one law? An exact test with W_1 as the statistic.
 
     Parameters
     ----------
-    phi_a, phi_b : sparse (n, nodes), (m, nodes)
+    phi_a, phi_b : scipy.sparse of any format, array, tensor or nested lists (n, nodes), (m, nodes)
         Rows of one `tree_embedding`.
     permutations : int
         If there are at most so many other divisions of the pooled words into n and m, all are tried; else so many
         random ones.
-    seed : int or numpy.random.Generator, optional
+    seed : int, torch.Generator, numpy.random.Generator or None
 
     Returns
     -------
@@ -206,7 +257,7 @@ def permutation_test(phi_a, phi_b, permutations=999, seed=None):
     Raises
     ------
     ValueError
-        If ``permutations`` < 1 or the columns differ.
+        If ``permutations`` < 1, one is no matrix of finite real numbers, or the columns differ.
 
     Notes
     -----
@@ -214,17 +265,17 @@ def permutation_test(phi_a, phi_b, permutations=999, seed=None):
     draws from one law, it is at most q with probability at most q, for every q and every sample size. It is never
     smaller than ``1 / (1 + permutations)``.
     """
-    if permutations < 1:
-        raise ValueError(f"permutations must be at least 1, got {permutations}")
+    permutations = checks.count("permutations", permutations)
+    phi_a, phi_b = embedded(phi_a, phi_b)
     value = plug_in(phi_a, phi_b)
     n, m = phi_a.shape[0], phi_b.shape[0]
-    every = math.comb(n + m, n) - 1 <= permutations
+    every = n + m - 1 <= permutations and math.comb(n + m, n) - 1 <= permutations  # comb of a million takes minutes
     if every:
         divisions = iter(combinations(range(n + m), n))
         next(divisions)  # the first is the observed one
         divisions = np.array(list(divisions), dtype=np.int64).reshape(-1, n)
     else:
-        rng = np.random.default_rng(seed)
+        rng = checks.numpy_generator(seed)
         divisions = (rng.permutation(n + m)[:n] for _ in range(permutations))
     null = _divided(phi_a, phi_b, divisions)
     at_least = int((null >= value * (1 - 1e-12)).sum())  # equal divisions differ by rounding
@@ -249,6 +300,5 @@ def _rows_at_a_time(numbers):
     return max(1, BLOCK_NUMBERS // max(numbers, 1))
 
 
-def _check_level(level, least):
-    if not least < level < 1:
-        raise ValueError(f"level must lie between {least:g} and 1, got {level}")
+def _level(level, above):
+    return checks.number("level", level, above=above, below=1)

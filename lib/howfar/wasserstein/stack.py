@@ -2,15 +2,17 @@
 
 import numpy as np
 
+from howfar import checks
 from howfar.dyck import check_words, length_blocks, word_array
 from howfar.wasserstein.checks import masses
-from howfar.wasserstein.trie import edge_lengths
+from howfar.wasserstein.words import edge_lengths
 
 BLOCK = 2**18  # tokens handled at a time: what stays in the cache
+LARGEST_TABLE = 2**24  # keys, 128 MiB
 HASH_SEED = 20_605  # fixed: one stack has one key in every call
 
 
-def stack_wasserstein(X_a, X_b, k, length=None, a=None, b=None):
+def stack_wasserstein(X_a, X_b, k, *, a=None, b=None, length=None):
     r"""The Wasserstein-1 distance W_1 between the occupation measures of stack states.
 
     Draw a word, then a time uniformly among its tokens, and look at the stack after that token: that is a node of the
@@ -28,10 +30,10 @@ def stack_wasserstein(X_a, X_b, k, length=None, a=None, b=None):
         long it is; the empty word spends its time at the root.
     k : int
         Number of bracket types.
-    length : float or array (depth,), optional
-        The length w_d of the edges from depth d-1 to depth d; a float for all. Default 1: the unit is a push or pop.
     a, b : array or tensor (n,), (m,), optional
         Non-negative weights of the words, of equal total mass. Left out: 1/n (1/m) each.
+    length : float or array (depth,), optional
+        The length w_d of the edges from depth d-1 to depth d; a float for all. Default 1: the unit is a push or pop.
 
     Returns
     -------
@@ -41,7 +43,8 @@ def stack_wasserstein(X_a, X_b, k, length=None, a=None, b=None):
     Raises
     ------
     ValueError
-        If a row is not a Dyck-k word (the message names it and the token), or weights or lengths are bad.
+        If a row is not a Dyck-k word (the message names it and the token), weights or lengths are bad, or the table of
+        keys for ``k`` types would need more than 128 MiB.
 
     Notes
     -----
@@ -50,8 +53,9 @@ def stack_wasserstein(X_a, X_b, k, length=None, a=None, b=None):
     exact while ``depth * log2(k + 1) < 62``; beyond that they are sums of fixed random 64-bit numbers, and N different
     stacks meet by chance with a probability of about N^2 / 2^65.
 
-    This is a lower bound of the W_1 between words under the mean stack distance over time (``dist(..., "stack")``, for
-    words of equal length): averaging can only bring laws closer. Twice the number of types does not move it if types
+    Between two single words this is their distance ``dist(..., metric="stack")``, and the L1 distance of their rows in
+    ``tree_embedding(..., metric="stack")``. Between samples it is at most the W_1 with that ground metric: it sees the
+    mean over words only, and averaging can only bring laws closer. Twice the number of types does not move it if types
     are uniform: then it is the W_1 of the heights.
 
     Examples
@@ -59,6 +63,7 @@ def stack_wasserstein(X_a, X_b, k, length=None, a=None, b=None):
     >>> stack_wasserstein([[0, 2]], [[1, 3]], k=2)  # each is half of the time at its own child of the root
     1.0
     """
+    k = checks.count("k", k)
     X_a, X_b = (word_array(X, name=name, kind="sample") for X, name in ((X_a, "X_a"), (X_b, "X_b")))
     table = KeyTable.for_words(k, (X_a, "X_a"), (X_b, "X_b"))
     weights = edge_lengths(length, table.depth)
@@ -92,8 +97,13 @@ class KeyTable:
     """
 
     def __init__(self, k, depth):
+        if (depth + 1) * k > LARGEST_TABLE:
+            raise ValueError(
+                f"k={k} types at depths up to {depth} need a table of {(depth + 1) * k:,} keys "
+                f"({8 * (depth + 1) * k / 2**30:.3g} GiB); at most {LARGEST_TABLE:,}: number the types that occur"
+            )
         self.k, self.depth = k, depth
-        self.exact = depth * np.log2(k + 1) < 62
+        self.exact = self.is_exact(k, depth)
         if self.exact:
             self.base = np.append(0, (k + 1) ** np.arange(depth, dtype=np.int64))  # of the digit at each depth
             self.values = np.outer(self.base, np.arange(1, k + 1)).ravel()
@@ -102,15 +112,20 @@ class KeyTable:
             self.values = rng.integers(-(2**63), 2**63 - 1, size=(depth + 1) * k, endpoint=True)
             self.values[:k] = 0
 
+    @staticmethod
+    def is_exact(k, depth):
+        return depth * np.log2(k + 1) < 62
+
     @classmethod
     def for_words(cls, k, *samples):
         """The table for samples ``(X, name)``; words are checked here where its keys cannot tell a wrong bracket."""
         for X, name in samples:
             if X.size == 0 or X.max() >= 2 * k:
                 check_words(X, k, name=name)
-        table = cls(k, max(X.shape[1] for X, _ in samples) // 2)
-        if not table.exact:  # few words are as deep as they could be
-            table = cls(k, max(_deepest(X, k) for X, _ in samples))
+        depth = max(X.shape[1] for X, _ in samples) // 2
+        if not cls.is_exact(k, depth):  # few words are as deep as they could be
+            depth = max(_deepest(X, k) for X, _ in samples)
+        table = cls(k, depth)
         if not table.exact:
             for X, name in samples:
                 check_words(X, k, name=name)
@@ -145,6 +160,8 @@ def occupation_records(X, table, name):
         If a row is not a Dyck word.
     """
     k = table.k
+    if X.dtype == np.uint64:
+        X = X.astype(np.int64)  # of uint64 and a signed integer NumPy makes a float
     clock = np.arange(X.shape[1], dtype=np.float64)
     for rows, block in length_blocks(X, BLOCK):
         if block.shape[1] == 0:
@@ -207,7 +224,7 @@ def _sum_by_key(keys, amounts):
 def _token_masses(a, b, X_a, X_b):
     """The signed weight of a token of each word, and its unit; whole numbers, so exact sums, where all words agree."""
     n, m = len(X_a), len(X_b)
-    if a is None and b is None and X_a.shape[1] == X_b.shape[1] and min(X_a.min(), X_b.min()) >= 0:
+    if a is None and b is None and X_a.shape[1] == X_b.shape[1] > 0 and min(X_a.min(), X_b.min()) >= 0:
         shared = np.gcd(n, m)
         return np.full(n, float(m // shared)), np.full(m, -float(n // shared)), float(shared) / (n * m * X_a.shape[1])
     a, b = masses(a, b, n, m)

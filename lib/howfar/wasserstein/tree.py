@@ -5,7 +5,10 @@ import torch
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import depth_first_order
 
-from howfar.wasserstein.checks import non_negative, reals, same_mass
+from howfar import checks
+from howfar.wasserstein.checks import LARGEST, same_mass
+
+WEIGHTS = ("u_weights", "v_weights")
 
 
 def tree_wasserstein(tree, length, u_weights, v_weights):
@@ -23,13 +26,13 @@ def tree_wasserstein(tree, length, u_weights, v_weights):
         ``length[v]``, non-negative, is the length of the edge above v; the root's is not used. A float: every edge has
         that length. None: 1.
     u_weights, v_weights : array or tensor (n,) or (n, batch)
-        Masses of the nodes, non-negative; the totals must agree (a relative 1e-6).
+        Masses of the nodes, non-negative; the totals must agree (up to a relative 1e-6, or the rounding of float32).
 
     Returns
     -------
     float, or array or tensor (batch,)
-        A tensor if a weight is one, and then differentiable with respect to the weights. In the unit of ``length``,
-        times the total mass.
+        A tensor in float64 if a weight is one, and then differentiable with respect to the weights. In the unit of
+        ``length``, times the total mass.
 
     Raises
     ------
@@ -103,9 +106,10 @@ class Tree:
             f of each node, 0 at the root: along each edge f rises by its length if the mass below is larger in u, and
             falls by it if the mass below is larger in v.
         """
-        if np.ndim(u_weights) != 1:
-            raise ValueError(f"u_weights must have shape ({len(self.order)},), got {np.shape(u_weights)}")
-        step = self.length * np.sign(self._below(u_weights, v_weights))
+        below = self._below(u_weights, v_weights)
+        if below.ndim != 1:
+            raise ValueError(f"u_weights must have shape ({len(self.order)},), got {below.shape}")
+        step = self.length * np.sign(below)
         change = np.zeros(len(step) + 1)  # each step holds on its whole subtree
         change[:-1] += step
         np.subtract.at(change, self.end, step)
@@ -123,50 +127,50 @@ class Tree:
 
     def _below(self, u_weights, v_weights):
         """mu(T_v) - nu(T_v) for the nodes in depth-first order."""
-        u, v = (reals(x, name) for name, x in (("u_weights", u_weights), ("v_weights", v_weights)))
-        self._check(u, v)
+        u, v, scale = self._masses(u_weights, v_weights)
         gap = np.zeros((len(u) + 1, *u.shape[1:]))
-        np.cumsum(np.take(u, self.order, axis=0) - np.take(v, self.order, axis=0), axis=0, out=gap[1:])
+        np.cumsum(np.take(u, self.order, axis=0) - np.take(v, self.order, axis=0) * scale, axis=0, out=gap[1:])
         below = np.take(gap, self.end, axis=0)
         below -= gap[:-1]
         return below
 
     def _torch_wasserstein(self, u_weights, v_weights):
+        *_, scale = self._masses(u_weights, v_weights)
         device = next(x.device for x in (u_weights, v_weights) if isinstance(x, torch.Tensor))
-        u, v = (torch.as_tensor(x, device=device) for x in (u_weights, v_weights))
-        self._check(*(reals(x, name) for name, x in (("u_weights", u), ("v_weights", v))))
+        u, v = (torch.as_tensor(x, device=device).double() for x in (u_weights, v_weights))
         order, end = (torch.as_tensor(x, device=device) for x in (self.order, self.end))
-        gap = torch.cumsum((u.double() - v.double())[order], dim=0)
+        gap = torch.cumsum((u - v * torch.as_tensor(scale, device=device))[order], dim=0)
         gap = torch.cat([torch.zeros_like(gap[:1]), gap])
         below = (gap[end] - gap[:-1]).abs()
         return torch.tensordot(torch.as_tensor(self.length, device=device), below, dims=1)
 
-    def _check(self, u, v):
-        n = len(self.order)
-        for name, x in (("u_weights", u), ("v_weights", v)):
-            if x.ndim not in (1, 2) or len(x) != n:
-                raise ValueError(f"{name} must have shape ({n},) or ({n}, batch), got {x.shape}")
-            non_negative(x, name)
+    def _masses(self, u_weights, v_weights):
+        """Both as float64 arrays, and the factor that brings v to the total of u."""
+        n, out = len(self.order), []
+        for name, weights in zip(WEIGHTS, (u_weights, v_weights), strict=True):
+            array = checks.reals(name, weights, least=0, most=LARGEST)
+            if array.ndim not in (1, 2) or len(array) != n or array.size == 0:
+                raise ValueError(f"{name} must have shape ({n},) or ({n}, batch), got {array.shape}")
+            out.append(array)
+        u, v = out
         if u.shape != v.shape:
             raise ValueError(f"u_weights {u.shape} and v_weights {v.shape} must have the same shape")
-        same_mass(u.sum(axis=0), v.sum(axis=0), ("u_weights", "v_weights"))
+        return u, v, same_mass(u.sum(axis=0), v.sum(axis=0), WEIGHTS, (u_weights, v_weights))
 
 
 def _parents(parents):
-    if isinstance(parents, torch.Tensor):
-        parents = parents.detach().cpu().numpy()
-    parents = np.asarray(parents)
-    if parents.ndim != 1 or parents.size == 0 or parents.dtype.kind not in "iu":
-        raise ValueError(f"tree must be integers of shape (n,), got {parents.dtype} of shape {parents.shape}")
-    n = len(parents)
-    outside = (parents < 0) | (parents >= n)
+    array = checks.integers("tree", parents)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"tree must be integers of shape (n,), got shape {array.shape}")
+    n = len(array)
+    outside = (array < 0) | (array >= n)
     if outside.any():
         node = int(np.argmax(outside))
-        raise ValueError(f"tree must hold parents in 0..{n - 1}, node {node} has {parents[node]}")
-    roots = np.flatnonzero(parents == np.arange(n))
+        raise ValueError(f"tree must hold parents in 0..{n - 1}, node {node} has {array[node]}")
+    roots = np.flatnonzero(array == np.arange(n))
     if len(roots) != 1:
         raise ValueError(f"tree must have one root (a node that is its own parent), got {len(roots)}: {roots[:5]}")
-    return parents.astype(np.int64)
+    return array
 
 
 def _subtree_sizes(parents, order):
@@ -178,8 +182,7 @@ def _subtree_sizes(parents, order):
 
 
 def _lengths(length, n):
-    length = reals(1.0 if length is None else length, "length")
+    length = checks.reals("length", 1.0 if length is None else length, least=0, most=LARGEST)
     if length.shape not in ((), (n,)):
         raise ValueError(f"length must be a number or have shape ({n},), got {length.shape}")
-    non_negative(length, "length")
     return np.broadcast_to(length, (n,)).copy()

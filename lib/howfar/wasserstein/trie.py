@@ -3,12 +3,13 @@
 import numpy as np
 
 from howfar.dyck import word_array
-from howfar.wasserstein.checks import masses, non_negative, reals
+from howfar.wasserstein.checks import masses
+from howfar.wasserstein.words import edge_lengths
 
 KEY_BITS = 52  # integers below 2^53 are exact in float64
 
 
-def trie_wasserstein(X_a, X_b, a=None, b=None, length=None):
+def trie_wasserstein(X_a, X_b, *, a=None, b=None, length=None):
     r"""The Wasserstein-1 distance W_1 between two samples of words in their prefix tree.
 
     .. math:: W_1 = \sum_{t \ge 1} w_t \sum_{|p| = t} |P_a(p) - P_b(p)|
@@ -99,17 +100,6 @@ def _drop_loners(total, common, ends, upto, depth):
     kept = ~alone
     mass = mass[kept]
     return np.concatenate([[0], np.cumsum(mass)]), common[kept], None if ends is None else ends[kept], settled
-
-
-def edge_lengths(length, depth):
-    """``(w_1, ..., w_depth)`` from a number or an array that is at least as long."""
-    length = reals(1.0 if length is None else length, "length")
-    non_negative(length, "length")
-    if length.ndim == 0:
-        return np.full(depth, float(length))
-    if length.ndim != 1 or len(length) < depth:
-        raise ValueError(f"length must be a number or have shape ({depth},) or longer, got {length.shape}")
-    return length[:depth]
 
 
 def pack(samples, ranges, width):
