@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from howfar.exercises.engine import Exercise, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong
 
 # --- traces/prefix ----------------------------------------------------------------------------------------------
 
@@ -441,4 +441,134 @@ CROSS_FIT = Exercise(
     ),
 )
 
-EXERCISES = [PREFIX, TRIE, STOPS, HEIGHTS, CROSS_FIT]
+# --- traces/sees ------------------------------------------------------------------------------------------------
+
+CHANGES = ("mirrored", "other order", "regrouped", "one move deeper")
+
+
+def sees(change):
+    return {
+        "mirrored": {"prefix": True, "stack": True, "height": False},
+        "other order": {"prefix": True, "stack": False, "height": False},
+        "regrouped": {"prefix": True, "stack": False, "height": False},
+        "one move deeper": {"prefix": True, "stack": True, "height": True},
+    }[change]
+
+
+def _sees_but(**metrics):
+    """The right answers, but for those of some metrics: a function of the change for each."""
+    return lambda change: sees(change) | {name: seen(change) for name, seen in metrics.items()}
+
+
+SEES = Exercise(
+    name="traces/sees",
+    title="Which metric can't see it?",
+    difficulty=2,
+    minutes=8,
+    reference=sees,
+    cases=lambda rng: [(change,) for change in CHANGES],
+    wrong=(
+        Wrong(
+            "every metric sees every change",
+            _sees_but(stack=lambda change: True, height=lambda change: True),
+            "stack and height are metrics between places; a law of traces is first averaged to a law of places. What "
+            "does each change do to the share of time at each place?",
+        ),
+        Wrong(
+            "the stack remembers the order",
+            _sees_but(stack=lambda change: change != "regrouped"),
+            "the stack metric asks how long a search stands at each node, not when. In the other order it visits the "
+            "same nodes as often.",
+        ),
+        Wrong(
+            "the stack remembers which search it was",
+            _sees_but(stack=lambda change: change != "other order"),
+            "W1 compares the *mean* occupation of two samples. Half of the searches at a node all the time, or all of "
+            "them half of the time: the mean is the same.",
+        ),
+        Wrong(
+            "the stack forgets labels",
+            _sees_but(stack=lambda change: change == "one move deeper"),
+            "that is the height. A node of the stack metric is its path of labels: mirrored, the other half of the "
+            "tree.",
+        ),
+        Wrong(
+            "the height keeps labels",
+            _sees_but(height=lambda change: change in ("mirrored", "one move deeper")),
+            "the height of a node is the length of its path. Other labels, same height.",
+        ),
+        Wrong(
+            "the prefix metric compares where searches stand",
+            _sees_but(prefix=lambda change: change in ("mirrored", "one move deeper")),
+            "the prefix metric compares texts, token by token from the left. Two samples are at distance 0 only if "
+            "they hold the same texts equally often.",
+        ),
+    ),
+)
+
+EXERCISES = [PREFIX, TRIE, STOPS, SEES, CROSS_FIT, HEIGHTS]
+
+QUIZ = (
+    Question(
+        "Predict: you write the traces of both samples in another format, the whole address after each move. Which W₁ "
+        "stays as it was?",
+        (
+            Option("The one in the prefix metric.", "It compares texts, and every text has changed."),
+            Option(
+                "The one in the stack metric.", "It asks where the searches stand, however that is written down.", True
+            ),
+            Option("The one of the mean embeddings.", "Other tokens, and more of them, have another mean."),
+            Option("All of them: the searches are the same.", "A metric between texts knows the texts alone."),
+        ),
+    ),
+    Question(
+        "Which sentence is false?",
+        (
+            Option(
+                "W₁ in the stack metric is at least W₁ in the height metric.",
+                "This is true: to forget the labels can only bring two laws closer.",
+            ),
+            Option(
+                "If W₁ in the stack metric is 0, the two laws of searches are equal.",
+                "Half of the searches always on the left and half on the right, or all of them half of the time on "
+                "each side: the mean occupation is the same, the searches are not.",
+                True,
+            ),
+            Option(
+                "Between samples, W₁ is on average at least what it is between the laws.",
+                "This is true: W₁ is convex, so the noise of the samples adds to it.",
+            ),
+            Option(
+                "A test can reject although W₁ is within a few per cent of its baseline.",
+                "This is true: a high baseline that hardly scatters leaves room for a sharp test.",
+            ),
+        ),
+    ),
+    Question(
+        "In the prefix metric with edges of length 1, W₁ between two samples of 1000 walks of one law is 2.3 times the "
+        "true distance to the other law. Predict it for 10,000 walks.",
+        (
+            Option("0.7 times", "That would be the rate 1 / √n of the line. Here hardly two texts agree for long."),
+            Option("1.0 times", "Two samples of one law tend to 0, however slowly, and not to the other law."),
+            Option("2.2 times", "The slope is -0.02: ten times the walks take off a few per cent.", True),
+        ),
+    ),
+    Question(
+        "W₁ between two samples is 1.14, between two samples of one law of the same size 0.37, in units of the truth. "
+        "What do you report?",
+        (
+            Option("1.14 - 0.37 = 0.77", "The difference is too low: where the laws differ the noise cancels."),
+            Option("1.14", "A bare value doesn't say how much of it any two samples would show."),
+            Option("1.14, the baseline 0.37, and a lower limit", "A reader can judge all three, and n.", True),
+        ),
+    ),
+    Question(
+        "Two packages differ in height with p = 0.001 when statements are dealt out at random, and with p = 0.07 when "
+        "files are. Which of the two do you believe?",
+        (
+            Option("0.001: it rests on thousands of statements.", "Statements of one file are no independent draws."),
+            Option("0.07: files are nearer to what was drawn independently.", "Deal out what was drawn.", True),
+            Option("Their mean.", "They answer two questions, and one of them rests on a false assumption."),
+        ),
+    ),
+)
