@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from howfar import dyck, search
-from howfar.exercises.engine import Exercise, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong
 
 # --- dyck/partners ----------------------------------------------------------------------------------------------
 
@@ -417,4 +417,167 @@ LEGAL = Exercise(
     ),
 )
 
-EXERCISES = [PARTNERS, COUNT, DRAW, TRACE, LEGAL]
+# --- dyck/sentences ---------------------------------------------------------------------------------------------
+
+_SENTENCES, _FOLLOW = "abcdef", {"b", "d"}
+
+
+def follows():
+    return "bd"
+
+
+def _first_misjudged(answer):
+    """The first sentence that is judged wrongly: several mistakes are told one at a time."""
+    letters = answer()
+    if not isinstance(letters, (str, list, tuple, set, frozenset)) or not set(letters) <= set(_SENTENCES):
+        return letters
+    return next((letter for letter in _SENTENCES if (letter in letters) != (letter in _FOLLOW)), "none")
+
+
+_COMPARED = "(What is compared is the first sentence that you judge wrongly.)"
+
+SENTENCES = Exercise(
+    name="dyck/sentences",
+    title="What follows?",
+    difficulty=2,
+    minutes=8,
+    reference=follows,
+    cases=lambda rng: [()],
+    run=_first_misjudged,
+    wrong=(
+        Wrong(
+            "an algorithm's rounds as a lower bound",
+            lambda: "abd",
+            f"that is what peeling needs. A lower bound speaks of all circuits: how many layers has the one above? "
+            f"{_COMPARED}",
+        ),
+        Wrong(
+            "leaves out the rounds of peeling",
+            lambda: "d",
+            f"each round of peeling takes the innermost pairs away, so the depth falls by one a round. {_COMPARED}",
+        ),
+        Wrong(
+            "the next bracket as the next move",
+            lambda: "bcd",
+            "in the six-queens trace about seven brackets are legal at a typical moment, and the search writes one. "
+            f"{_COMPARED}",
+        ),
+        Wrong(
+            "leaves out the state",
+            lambda: "b",
+            f"look at the proposition again: what is the stack of a viable prefix? {_COMPARED}",
+        ),
+        Wrong(
+            "checking as solving",
+            lambda: "bde",
+            f"the circuit gets the trace as its input. Who wrote the trace? {_COMPARED}",
+        ),
+        Wrong(
+            "from the language to its parts",
+            lambda: "bdf",
+            "the exhaustive search of six queens is a single word, and to know one word by heart isn't hard: a part of "
+            f"a language may be easier than the whole. {_COMPARED}",
+        ),
+    ),
+)
+
+EXERCISES = [PARTNERS, COUNT, DRAW, TRACE, LEGAL, SENTENCES]
+
+QUIZ = (
+    Question(
+        "One of these sentences is false. Which?",
+        (
+            Option(
+                "The trace of a depth-first search is a viable prefix at every moment.",
+                "This is true: only what was chosen last is taken back.",
+            ),
+            Option(
+                "Every Dyck-k word is the trace of a search that tries each label at most once at a node.",
+                "Such a search never opens the same bracket twice at one node: ()() is a Dyck-1 word and no trace.",
+                right=True,
+            ),
+            Option(
+                "A search that stops at a solution leaves the solution open.",
+                "This is true: the stack is the path to the node where the search stands.",
+            ),
+            Option(
+                "Every Dyck-k word is the walk around some tree with k labels.",
+                "This is true: words and such trees are one object, as long as siblings may share a label.",
+            ),
+        ),
+    ),
+    Question(
+        "A model is trained on uniform Dyck-1 words of 20 tokens and fails on uniform words of 200. What was shown?",
+        (
+            Option(
+                "It can't count to 200.",
+                "The words are deeper, too, by a factor of almost four: it may never have met such stacks.",
+            ),
+            Option(
+                "It lacks depth: the words are deeper than its layers reach.",
+                "They are deeper, but longer as well; and one trained model's failure is no bound on a family.",
+            ),
+            Option(
+                "That it fails at length, at depth, or at both: the experiment can't tell.",
+                "Bound the depth, and hold it fixed while the length grows.",
+                right=True,
+            ),
+        ),
+    ),
+    Question(
+        "A network lists the legal next brackets without a mistake, at every moment of every search. You hand it a "
+        "new puzzle and let it write the search. What does the result prove?",
+        (
+            Option(
+                "It will be a correct search: legality is the hard part.",
+                "Legality allows every opening below the ceiling. Which choices are feasible is in the puzzle.",
+            ),
+            Option(
+                "What it writes is well nested; whether it is the search of this puzzle is open.",
+                "The move also needs the sibling that was tried last, and what is feasible.",
+                right=True,
+            ),
+            Option(
+                "It can't be a search, as three layers are too few for one.",
+                "No number of layers was compared with the puzzle: nothing on this page says so.",
+            ),
+        ),
+    ),
+    Question(
+        "In which of these settings is it a theorem that more width, however much, doesn't make up for missing depth?",
+        (
+            Option(
+                "One fixed length of the input.",
+                "There a wide enough shallow net holds the whole table of answers.",
+            ),
+            Option(
+                "Dyck-(2, 2) of growing length, with one layer.",
+                "The bound says that heads × width × precision must grow with the length: enough width gets around it.",
+            ),
+            Option(
+                "Fixed precision, one net for all lengths, and words of k alternating blocks.",
+                "That is a depth hierarchy. It is about other words than Dyck-k.",
+                right=True,
+            ),
+        ),
+    ),
+    Question(
+        "A paper adds layers 'to avert representation collapse'. You find that in attention without skip connections "
+        "and without feed-forward layers all token vectors become alike as layers are added. Does that support it?",
+        (
+            Option(
+                "Yes: depth and collapse go together there.",
+                "They do, the wrong way round: each layer makes it worse.",
+            ),
+            Option(
+                "No: that is collapse of rank, and depth causes it. The paper needs another meaning.",
+                "For instance that prefixes with different stacks get the same vector where layers are too few.",
+                right=True,
+            ),
+            Option(
+                "Yes, once the inputs are long enough.",
+                "Length is yet another collapse: last vectors of long inputs that agree up to the precision.",
+            ),
+        ),
+    ),
+)
