@@ -222,12 +222,12 @@ RIGHT = [
     ("traces/cross-fit", cross_fit()),
     ("traces/cross-fit", cross_fit(at_zero=1)),
     ("traces/cross-fit", cross_fit(at_zero=-1)),
-    ("dyck/partners", partners_by_type),
-    ("dyck/partners", lambda word, k: torch.tensor(partners_by_type(word, k))),
-    ("dyck/count", count(object)),
-    ("dyck/count", lambda n, D: dyck.count_words(2 * n, 1, D)),
-    ("dyck/draw", draw()),
-    ("dyck/draw", lambda ways, u: np.array(draw()(ways, u))),
+    ("words/partners", partners_by_type),
+    ("words/partners", lambda word, k: torch.tensor(partners_by_type(word, k))),
+    ("words/count", count(object)),
+    ("words/count", lambda n, D: dyck.count_words(2 * n, 1, D)),
+    ("words/draw", draw()),
+    ("words/draw", lambda ways, u: np.array(draw()(ways, u))),
     ("dyck/trace", trace()),
     ("dyck/trace", lambda addresses, k: tuple(trace()(addresses, k))),
     ("dyck/legal", legal()),
@@ -277,15 +277,15 @@ REFUSED = [
     ("traces/cross-fit", cross_fit(lambda X: (X[: len(X) // 2], X[len(X) // 2 :]))),
     ("traces/cross-fit", cross_fit(lambda X: (X[: len(X) // 2], X[len(X) // 2 : len(X) // 2 * 2]))),
     ("traces/cross-fit", cross_fit(together=np.sum)),
-    ("dyck/partners", partners_within_blocks),
-    ("dyck/partners", lambda word, k: (partners_by_type(word, k), word.clear())[0]),
-    ("dyck/count", count(float)),
-    ("dyck/count", count(np.int64)),
-    ("dyck/count", count(np.longdouble)),
-    ("dyck/count", count_by_eigenvalues),
-    ("dyck/count", lambda n, D: str(dyck.count_words(2 * n, 1, D))),
-    ("dyck/draw", draw(lambda x, part, whole: x <= part / whole)),
-    ("dyck/draw", draw(which=lambda t, choices: choices)),
+    ("words/partners", partners_within_blocks),
+    ("words/partners", lambda word, k: (partners_by_type(word, k), word.clear())[0]),
+    ("words/count", count(float)),
+    ("words/count", count(np.int64)),
+    ("words/count", count(np.longdouble)),
+    ("words/count", count_by_eigenvalues),
+    ("words/count", lambda n, D: str(dyck.count_words(2 * n, 1, D))),
+    ("words/draw", draw(lambda x, part, whole: x <= part / whole)),
+    ("words/draw", draw(which=lambda t, choices: choices)),
     ("dyck/trace", trace(closed=lambda before, k: 2 + before[-1])),
     ("dyck/trace", trace(closed=lambda before, k: k + before[0])),
     ("dyck/trace", trace(opened=lambda path, k: path[0])),
@@ -302,7 +302,7 @@ def test_wrong_answers_do_not_pass_by_luck(name, answer):
 
 
 def test_what_goes_wrong_with_large_integers_is_named():
-    exercise = exercises.find("dyck/count")
+    exercise = exercises.find("words/count")
     assert examine(exercise, count(np.int64)).mistake == "overflow"
     assert examine(exercise, count(float)).mistake == "rounded"
 

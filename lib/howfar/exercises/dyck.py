@@ -1,248 +1,9 @@
 """The exercises of ``chapters/depth/dyck.ipynb``."""
 
-import math
-
 import numpy as np
 
 from howfar import dyck, search
-from howfar.exercises.engine import Exercise, Wrong
-
-# --- dyck/partners ----------------------------------------------------------------------------------------------
-
-
-def partners(word, k):
-    matches, stack = [0] * len(word), []
-    for i, token in enumerate(word):
-        if token < k:
-            stack.append(i)
-        else:
-            j = stack.pop()
-            matches[i], matches[j] = j, i
-    return matches
-
-
-def _queue_partners(word, k):
-    matches, queue = [0] * len(word), []
-    for i, token in enumerate(word):
-        if token < k:
-            queue.append(i)
-        else:
-            j = queue.pop(0)
-            matches[i], matches[j] = j, i
-    return matches
-
-
-def _closings_only(word, k):
-    return [j if j < i else -1 for i, j in enumerate(partners(word, k))]
-
-
-def _next_of_its_type(word, k):
-    matches = [-1] * len(word)
-    for i, token in enumerate(word):
-        if token < k:
-            j = word.index(k + token, i)
-            matches[i], matches[j] = j, i
-    return matches
-
-
-def _partners_cases(rng):
-    small = [([0, 1], 1), ([0, 1, 0, 1], 1), ([0, 0, 1, 1], 1), ([0, 2, 1, 3], 2), ([0, 1, 0, 2, 3, 2], 2)]
-    small += [([0, 0, 1, 0, 1, 1], 1), ([4, 0, 5, 9], 5), ([0] * 12 + [1] * 12, 1)]
-    large = [(dyck.sample_words(1, n, k, seed=rng)[0].tolist(), k) for n, k in ((8, 2), (12, 3), (40, 3), (100, 20))]
-    return [*small, *large]
-
-
-PARTNERS = Exercise(
-    name="dyck/partners",
-    title="Who closes whom?",
-    difficulty=1,
-    minutes=8,
-    reference=partners,
-    cases=_partners_cases,
-    wrong=(
-        Wrong(
-            "first in, first out",
-            _queue_partners,
-            "you close the bracket that was opened first. Brackets nest: the one opened last is closed first, so take "
-            "from the end of the list.",
-        ),
-        Wrong(
-            "only the closings",
-            _closings_only,
-            "each closing knows its opening, but not the other way round. Write both entries when you find a pair.",
-        ),
-        Wrong(
-            "mirror image",
-            lambda word, k: [len(word) - 1 - i for i in range(len(word))],
-            "you pair the first with the last. That is right for ((())) only: look at ()().",
-        ),
-        Wrong(
-            "next closing of its type",
-            _next_of_its_type,
-            "the next closing of the same type may belong to a bracket opened in between: look at (()).",
-        ),
-        Wrong(
-            "counts from one",
-            lambda word, k: [j + 1 for j in partners(word, k)],
-            "indices start at 0: every entry is one too large.",
-        ),
-    ),
-)
-
-# --- dyck/count -------------------------------------------------------------------------------------------------
-
-
-def count_words(n, D):
-    paths = [1] + [0] * D
-    for _ in range(2 * n):
-        up, down = [0, *paths[:-1]], [*paths[1:], 0]
-        paths = [u + d for u, d in zip(up, down, strict=True)]
-    return paths[0]
-
-
-def _paths_by_height(steps, lowest, highest):
-    paths = {0: 1}
-    for _ in range(steps):
-        paths = {h: paths.get(h - 1, 0) + paths.get(h + 1, 0) for h in range(lowest, highest + 1)}
-    return paths
-
-
-def _count_cases(rng):
-    # From (30, 6) on a float isn't exact any more, from (40, 9) on int64 is too small.
-    return [(1, 1), (2, 1), (2, 2), (3, 2), (3, 7), (4, 3), (5, 5), (8, 4), (10, 2), (30, 6), (40, 9), (100, 10)]
-
-
-COUNT = Exercise(
-    name="dyck/count",
-    title="Count without listing",
-    difficulty=2,
-    minutes=12,
-    reference=count_words,
-    cases=_count_cases,
-    wrong=(
-        Wrong(
-            "no ceiling",
-            lambda n, D: math.comb(2 * n, n) // (n + 1),
-            "these are the Catalan numbers: D is not used. Paths that would rise above D don't count.",
-        ),
-        Wrong(
-            "no floor",
-            lambda n, D: _paths_by_height(2 * n, -D, D)[0],
-            "your paths may go below 0. A bracket can only be closed after it was opened.",
-        ),
-        Wrong(
-            "ends anywhere",
-            lambda n, D: sum(_paths_by_height(2 * n, 0, D).values()),
-            "you add up the paths over all final heights: these are the viable prefixes. A word ends at height 0.",
-        ),
-        Wrong(
-            "half as many steps",
-            lambda n, D: _paths_by_height(n, 0, D)[0],
-            "n pairs are 2n tokens: take 2n steps.",
-        ),
-        Wrong(
-            "ceiling one too low",
-            lambda n, D: _paths_by_height(2 * n, 0, D - 1).get(0, 0),
-            "height D itself is allowed: there are D + 1 heights, 0 to D.",
-        ),
-    ),
-)
-
-# --- dyck/draw --------------------------------------------------------------------------------------------------
-
-
-def draw_word(ways, u):
-    word, h = [], 0
-    for t in range(len(u)):
-        left = len(u) - t
-        opens = u[t] * ways[left][h] < ways[left - 1][h + 1]
-        word.append(0 if opens else 1)
-        h += 1 if opens else -1
-    return word
-
-
-def _completions(n, D):
-    ways = np.zeros((2 * n + 1, D + 2))
-    ways[0, 0] = 1
-    for r in range(1, 2 * n + 1):
-        ways[r, 1 : D + 1] = ways[r - 1, :D] + ways[r - 1, 2:]
-        ways[r, 0] = ways[r - 1, 1]
-    return ways
-
-
-def _drawn(ways, u, opens):
-    """The word that the rule ``opens(u, up, down, h)`` draws; up and down count the completions after either step."""
-    word, h = [], 0
-    for t in range(len(u)):
-        left = len(u) - t
-        up = bool(opens(u[t], ways[left - 1][h + 1], ways[left - 1][h - 1] if h else 0, h))
-        word.append(0 if up else 1)
-        h += 1 if up else -1
-    return word
-
-
-def _step_not_used_up(ways, u):
-    word, h = [], 0
-    for t in range(len(u)):
-        left = len(u) - t
-        opens = u[t] * ways[left][h] < ways[left][h + 1]
-        word.append(0 if opens else 1)
-        h += 1 if opens else -1
-    return word
-
-
-def _draw_cases(rng):
-    small = [(1, 1, [0.5, 0.5]), (2, 2, [0.9, 0.4, 0.2, 0.6]), (3, 3, [0.5, 0.55, 0.7, 0.2, 0.5, 0.5])]
-    # The number is the chance itself, and not below it; 0 isn't below the chance 0 of a third opening.
-    small += [(2, 2, [0.5, 0.5, 0.5, 0.5]), (3, 3, [0.0] * 6)]
-    cases = [(_completions(n, D), np.array(u)) for n, D, u in small]
-    for n, D in ((2, 2), (3, 2), (3, 3), (5, 3), (8, 8), (20, 6), (50, 4)):
-        cases.append((_completions(n, D), rng.random(2 * n)))
-    return cases
-
-
-DRAW = Exercise(
-    name="dyck/draw",
-    title="A fair draw",
-    difficulty=2,
-    minutes=12,
-    reference=draw_word,
-    cases=_draw_cases,
-    wrong=(
-        Wrong(
-            "fair coin between legal steps",
-            lambda ways, u: _drawn(ways, u, lambda x, up, down, h: down == 0 or (up > 0 and x < 0.5)),
-            "you toss a fair coin wherever both steps are legal. The two steps have different numbers of completions: "
-            "weigh them by ways.",
-        ),
-        Wrong(
-            "small uniforms close",
-            lambda ways, u: _drawn(ways, u, lambda x, up, down, h: x * (up + down) >= down),
-            "the law is right, but the convention is the other one: a *small* u[t] opens a bracket.",
-        ),
-        Wrong(
-            "the larger count wins",
-            lambda ways, u: _drawn(ways, u, lambda x, up, down, h: up >= down),
-            "you always take the step with more completions and don't use u: that gives one word, again and again.",
-        ),
-        Wrong(
-            "a step costs nothing",
-            _step_not_used_up,
-            "after the step one token fewer is left: look up the completions in row left - 1.",
-        ),
-        Wrong(
-            "up against down",
-            lambda ways, u: _drawn(ways, u, lambda x, up, down, h: x * down < up),
-            "you compare the two steps with each other. The chance of a step is its count over *all* completions, "
-            "ways[left][h].",
-        ),
-        Wrong(
-            "steps instead of tokens",
-            lambda ways, u: [1 - 2 * token for token in draw_word(ways, u)],
-            "you return steps +1 and -1; return tokens: 0 opens, 1 closes.",
-        ),
-    ),
-)
+from howfar.exercises.engine import Exercise, Option, Question, Wrong
 
 # --- dyck/trace -------------------------------------------------------------------------------------------------
 
@@ -417,4 +178,149 @@ LEGAL = Exercise(
     ),
 )
 
-EXERCISES = [PARTNERS, COUNT, DRAW, TRACE, LEGAL]
+# --- dyck/sentences ---------------------------------------------------------------------------------------------
+
+_SENTENCES, _FOLLOW = "abcdef", {"b", "d"}
+
+
+def follows():
+    return "bd"
+
+
+def _first_misjudged(answer):
+    """The first sentence that is judged wrongly: several mistakes are told one at a time."""
+    letters = answer()
+    if not isinstance(letters, (str, list, tuple, set, frozenset)) or not set(letters) <= set(_SENTENCES):
+        return letters
+    return next((letter for letter in _SENTENCES if (letter in letters) != (letter in _FOLLOW)), "none")
+
+
+_COMPARED = "(What is compared is the first sentence that you judge wrongly.)"
+
+SENTENCES = Exercise(
+    name="dyck/sentences",
+    title="What follows?",
+    difficulty=2,
+    minutes=8,
+    reference=follows,
+    cases=lambda rng: [()],
+    run=_first_misjudged,
+    wrong=(
+        Wrong(
+            "an algorithm's rounds as a lower bound",
+            lambda: "abd",
+            f"that is what peeling needs. A lower bound speaks of all circuits: how many layers has the one above? "
+            f"{_COMPARED}",
+        ),
+        Wrong(
+            "leaves out the rounds of peeling",
+            lambda: "d",
+            f"each round of peeling takes the innermost pairs away, so the depth falls by one a round. {_COMPARED}",
+        ),
+        Wrong(
+            "the next bracket as the next move",
+            lambda: "bcd",
+            "in the six-queens trace about seven brackets are legal at a typical moment, and the search writes one. "
+            f"{_COMPARED}",
+        ),
+        Wrong(
+            "leaves out the state",
+            lambda: "b",
+            f"look at the proposition again: what is the stack of a viable prefix? {_COMPARED}",
+        ),
+        Wrong(
+            "checking as solving",
+            lambda: "bde",
+            f"the circuit gets the trace as its input. Who wrote the trace? {_COMPARED}",
+        ),
+        Wrong(
+            "from the language to its parts",
+            lambda: "bdf",
+            "the exhaustive search of six queens is a single word, and to know one word by heart isn't hard: a part of "
+            f"a language may be easier than the whole. {_COMPARED}",
+        ),
+    ),
+)
+
+EXERCISES = [TRACE, LEGAL, SENTENCES]
+
+QUIZ = (
+    Question(
+        "One of these sentences is false. Which?",
+        (
+            Option(
+                "The trace of a depth-first search is a viable prefix at every moment.",
+                "This is true: only what was chosen last is taken back.",
+            ),
+            Option(
+                "Every Dyck-k word is the trace of a search that tries each label at most once at a node.",
+                "Such a search never opens the same bracket twice at one node: ()() is a Dyck-1 word and no trace.",
+                right=True,
+            ),
+            Option(
+                "A search that stops at a solution leaves the solution open.",
+                "This is true: the stack is the path to the node where the search stands.",
+            ),
+            Option(
+                "Every Dyck-k word is the walk around some tree with k labels.",
+                "This is true: words and such trees are one object, as long as siblings may share a label.",
+            ),
+        ),
+    ),
+    Question(
+        "A network lists the legal next brackets without a mistake, at every moment of every search. You hand it a "
+        "new puzzle and let it write the search. What does the result prove?",
+        (
+            Option(
+                "It will be a correct search: legality is the hard part.",
+                "Legality allows every opening below the ceiling. Which choices are feasible is in the puzzle.",
+            ),
+            Option(
+                "What it writes is well nested; whether it is the search of this puzzle is open.",
+                "The move also needs the sibling that was tried last, and what is feasible.",
+                right=True,
+            ),
+            Option(
+                "It can't be a search, as three layers are too few for one.",
+                "No number of layers was compared with the puzzle: nothing on this page says so.",
+            ),
+        ),
+    ),
+    Question(
+        "In which of these settings is it a theorem that more width, however much, doesn't make up for missing depth?",
+        (
+            Option(
+                "One fixed length of the input.",
+                "There a wide enough shallow net holds the whole table of answers.",
+            ),
+            Option(
+                "Dyck-(2, 2) of growing length, with one layer.",
+                "The bound says that heads × width × precision must grow with the length: enough width gets around it.",
+            ),
+            Option(
+                "Fixed precision, one net for all lengths, and words of k alternating blocks.",
+                "That is a depth hierarchy. It is about other words than Dyck-k.",
+                right=True,
+            ),
+        ),
+    ),
+    Question(
+        "A paper adds layers 'to avert representation collapse'. You find that in attention without skip connections "
+        "and without feed-forward layers all token vectors become alike as layers are added. Does that support it?",
+        (
+            Option(
+                "Yes: depth and collapse go together there.",
+                "They do, the wrong way round: each layer makes it worse.",
+            ),
+            Option(
+                "No: that is collapse of rank, and depth causes it. The paper needs another meaning.",
+                "For instance that prefixes with different stacks get the same vector where layers are too few.",
+                right=True,
+            ),
+            Option(
+                "Yes, once the inputs are long enough.",
+                "Length is yet another collapse: last vectors of long inputs that agree up to the precision.",
+            ),
+        ),
+    ),
+)
