@@ -592,7 +592,7 @@ QUIZ = (
                 "With a quarter of the features turned, the map has a dark stripe and the error stays where it was.",
             ),
             Option(
-                "On this task, models that turn a quarter of the features err about as little at 100 to 199 as in training.",
+                "On this task, models that turn a quarter of the features err about as little at 199 as in training.",
                 "Four times the training length, one task, one layer, three seeds: that much, and no more.",
                 True,
             ),
