@@ -588,11 +588,11 @@ QUIZ = (
         (
             Option("RoPE doesn't extrapolate.", "One setting of it didn't. Another one did, on the same task."),
             Option(
-                "Where a map of RoPE is dark the model fails.",
-                "With a quarter of the features turned, the map has a dark stripe and the error stays where it was.",
+                "Where a map of RoPE shows new angles, the model fails.",
+                "With a quarter of the features turned, one pair meets new angles, and the error stays where it was.",
             ),
             Option(
-                "On this task, models that turn a quarter of the features err about as little at 199 as in training.",
+                "Models that turn a quarter of the features err about as little beyond 100 as in training.",
                 "Four times the training length, one task, one layer, three seeds: that much, and no more.",
                 True,
             ),
