@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import matplotlib.pyplot as plt
 import pytest
 
-from howfar import widgets
+from howfar import plotting, widgets
 
 
 def draw(height, kind="line"):
@@ -104,3 +104,12 @@ def test_too_large_is_refused():
 
     with pytest.raises(ValueError, match="bytes of HTML"):
         widgets.explorer(crowded, alt="points", n=[20000])
+
+
+def test_a_path_takes_one_line_and_text_is_not_turned_by_nothing():
+    fig, ax = plt.subplots()
+    ax.plot(range(5), [0, 2, 1, 3, 2])
+    text = plotting.svg(fig)
+    assert not [line for line in text.splitlines() if line[:2] in ("L ", "M ", "z")]
+    assert "rotate(-0" not in text
+    assert any(line.count(" L ") >= 4 for line in text.splitlines()), "the five points of the line"

@@ -103,11 +103,14 @@ def svg(figure):
 def compact(text):
     """SVG text without comments and metadata, its coordinates rounded to what an eye can see.
 
-    A tenth of a point from 10 on, a hundredth from 1 on; numbers below 1 may be scales and stay as they are.
+    A tenth of a point from 10 on, a hundredth from 1 on; numbers below 1 may be scales and stay as they are. One
+    element a line.
     """
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
     text = re.sub(r"(\d{2,}\.\d)\d+", r"\1", re.sub(r"\b([1-9]\.\d\d)\d+", r"\1", text))
     text = re.sub(r"(\d)\.0+(?=[ \"])", r"\1", text)
+    text = re.sub(r' ?\n(?=[MLHVCQ] |z\n|" )', " ", text)  # a path on one line: a notebook stores each line as a string
+    text = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", text)  # turns nothing
     return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from howfar.encodings import ENCODINGS, Encoding, broken_promises, offsets, register
-from howfar.exercises.engine import Exercise, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong
 
 # --- encodings/attend -------------------------------------------------------------------------------------------
 
@@ -474,4 +474,133 @@ REGISTER = Exercise(
     ),
 )
 
-EXERCISES = [ATTEND, SINUSOID, ROTARY, WINDOW, REGISTER]
+# --- encodings/predict ------------------------------------------------------------------------------------------
+
+
+def predict():
+    return [49, -1, 49, 49, 0, 10]
+
+
+PREDICT = Exercise(
+    name="encodings/predict",
+    title="What does position 60 get?",
+    difficulty=1,
+    minutes=5,
+    reference=predict,
+    cases=lambda rng: [()],
+    wrong=(
+        Wrong(
+            "zero is no position's code",
+            lambda: [49, -1, 49, 49, -1, 10],
+            "the zero vector is a trained code: each of these functions is 0 at the left end of its support, and one "
+            "position stands there.",
+        ),
+        Wrong(
+            "zero is far away",
+            lambda: [49, -1, 49, 49, 49, 10],
+            "position 49 has a code of its own, which isn't zero. Whose code is the zero vector?",
+        ),
+        Wrong(
+            "all new",
+            lambda: [-1, -1, -1, -1, -1, -1],
+            "position 60 is new. What the model is handed for it need not be: most of these repeat a trained code.",
+        ),
+        Wrong(
+            "the sinusoid comes round",
+            lambda: [49, 16, 49, 49, 0, 10],
+            "after 44 positions the fastest hand has made seven turns, nearly, and the next ones are elsewhere. For an "
+            "equal code all hands must be back at once.",
+        ),
+        Wrong(
+            "the polynomials go on",
+            lambda: [49, -1, -1, 49, 0, 10],
+            "the Legendre code is held at the end of [-1, 1]: beyond the training length x doesn't change any more.",
+        ),
+        Wrong(
+            "wraps at the last position",
+            lambda: [49, -1, 49, 49, 0, 11],
+            "the period is the number of positions, 50, not the last of them, 49: position 50 gets the code of 0.",
+        ),
+        Wrong(
+            "the last trained position is 50",
+            lambda: [50, -1, 50, 50, 0, 10],
+            "positions are counted from 0, so the last of the 50 trained ones is 49.",
+        ),
+    ),
+)
+
+EXERCISES = [ATTEND, SINUSOID, PREDICT, ROTARY, WINDOW, REGISTER]
+
+QUIZ = (
+    Question(
+        "All were made for positions 0 to 49. One of these sentences is false. Which?",
+        (
+            Option(
+                "A learned table that is clamped can't tell positions 60 and 70 apart.",
+                "This is true: both get the vector of position 49.",
+            ),
+            Option(
+                "Three extensions of the wavelet code give the same model after training.",
+                "This is true: they agree at all trained positions, so no gradient knows which one it is.",
+            ),
+            Option(
+                "RoPE is shift invariant, so nothing in a longer text is new to it.",
+                "Invariance is about the same text elsewhere. A longer text has larger distances, and at those some "
+                "pairs stand at angles that training never showed.",
+                True,
+            ),
+            Option(
+                "T5's bias has numbers that no training sequence ever reaches.",
+                "This is true: buckets that begin beyond distance 49 stay as they were initialised.",
+            ),
+        ),
+    ),
+    Question(
+        "Predict: all tokens of a text are the same. Whose outputs can differ from place to place?",
+        (
+            Option("A causal model without any encoding", "It averages equal values, and how many they are cancels."),
+            Option("A causal model with ALiBi", "The bias decides whom to listen to. All say the same."),
+            Option("A causal model with RoPE", "Neither queries nor keys touch the values, and the values are equal."),
+            Option("A model with sinusoidal codes", "The codes are added to the tokens, which then differ.", True),
+        ),
+    ),
+    Question(
+        "Predict: weights trained with RoPE in interleaved pairs are loaded into a model that pairs halves.",
+        (
+            Option("Loading fails.", "RoPE has no parameters: every name and every shape fits."),
+            Option("It loads, and the outputs are the same.", "Other features are turned together: the logits change."),
+            Option(
+                "It loads without a complaint, and computes something else.", "No test of properties sees it.", True
+            ),
+        ),
+    ),
+    Question(
+        "ALiBi with a single head has the slope 1/256. With equal contents, how much of the attention of the query at "
+        "399 goes to distances beyond 49?",
+        (
+            Option("Next to none: that is what the bias is for.", "So it is at slope 1/4 or 1/16. This slope is flat."),
+            Option("About a tenth", "The weight falls by a factor e in 256 positions. That is much slower."),
+            Option("More than three quarters", "A slope so gentle is hardly a window.", True),
+        ),
+    ),
+    Question(
+        "Which sentence does the last experiment of this page support?",
+        (
+            Option("RoPE doesn't extrapolate.", "One setting of it didn't. Another one did, on the same task."),
+            Option(
+                "Where a map of RoPE shows new angles, the model fails.",
+                "With a quarter of the features turned, one pair meets new angles, and the error stays where it was.",
+            ),
+            Option(
+                "Models that turn a quarter of the features err about as little beyond 100 as in training.",
+                "Four times the training length, one task, one layer, three seeds: that much, and no more.",
+                True,
+            ),
+            Option(
+                "Turning a quarter of the features is the best choice.",
+                "Within the training length full RoPE is several times more accurate, and the task needs only eight "
+                "neighbours.",
+            ),
+        ),
+    ),
+)
