@@ -4,7 +4,7 @@ import scipy.stats
 import torch
 
 from howfar.encodings import randomized_positions
-from howfar.exercises.engine import Exercise, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong
 
 # --- equivariance/rope-logits -----------------------------------------------------------------------------------
 
@@ -439,4 +439,148 @@ COUNT = Exercise(
     ),
 )
 
-EXERCISES = [ROPE_LOGITS, ATTENTION_GAP, RATIO, RANDOM_OFFSETS, COUNT]
+# --- equivariance/sentences ---------------------------------------------------------------------------------------
+
+
+def true_sentences():
+    return "ACH"
+
+
+def _letters(answer):
+    """The letters that an answer names, whatever their order, case and container."""
+    named = answer()
+    return named if named is ... else "".join(sorted({letter for letter in "".join(named).upper() if letter.isalpha()}))
+
+
+SENTENCES = Exercise(
+    name="equivariance/sentences",
+    title="Which sentences are true?",
+    difficulty=2,
+    minutes=6,
+    reference=true_sentences,
+    cases=lambda rng: [()],
+    run=_letters,
+    wrong=(
+        Wrong(
+            "the turned vectors are invariant",
+            lambda: "ABCH",
+            "look at B again: queries and keys turn with the shift. What is invariant is their inner product.",
+        ),
+        Wrong(
+            "no encoding, no position",
+            lambda: "ACDH",
+            "look at D again: the causal mask gives every token another number of keys, whatever the encoding.",
+        ),
+        Wrong(
+            "padding is a shift",
+            lambda: "ACEH",
+            "look at E again: masked padding is a shift. What can be seen is context, and no encoding is invariant to "
+            "that.",
+        ),
+        Wrong(
+            "offset for length",
+            lambda: "ACFH",
+            "look at F again: a longer sequence has new distances. Invariance to shifts says nothing about them.",
+        ),
+        Wrong(
+            "sensitive means wrong",
+            lambda: "ACGH",
+            "look at G again: logits may move as long as the right one stays the largest. Which model showed that?",
+        ),
+        Wrong(
+            "one shift for another",
+            lambda: "ACHI",
+            "look at I again: invariance is to positions. Here the positions stay and the tokens get another law.",
+        ),
+        Wrong(
+            "the encoding decides alone",
+            lambda: "AC",
+            "one more is true: what is done with the positions before the model sees them can make any encoding do.",
+        ),
+        Wrong(
+            "the false ones",
+            lambda: "BDEFGI",
+            "these are the false ones: asked are the sentences that are true.",
+        ),
+    ),
+)
+
+EXERCISES = [ROPE_LOGITS, ATTENTION_GAP, RATIO, RANDOM_OFFSETS, COUNT, SENTENCES]
+
+QUIZ = (
+    Question(
+        "Predict: a learned table has rows 0 to 49 and repeats the last beyond. Sequences of 50 tokens now start at "
+        "30. Where are the errors?",
+        (
+            Option(
+                "Everywhere: every token has another position than in training.",
+                "Positions 30 to 49 were trained. Tokens that carry them are read about as well as before.",
+            ),
+            Option(
+                "From the 21st token on: it is the first at position 50.",
+                "The model knows its rows up to 49. What it lacks is positions that it never met.",
+                right=True,
+            ),
+            Option(
+                "At the first tokens: they are the ones that usually start at 0.",
+                "Early tokens carry positions 30, 31, ..., which training has shown.",
+            ),
+        ),
+    ),
+    Question(
+        "One of these sentences is false. Which?",
+        (
+            Option(
+                "Attention can be shift invariant although its logits are not.",
+                "This is true: a softmax doesn't see a constant that is added to a row.",
+            ),
+            Option(
+                "A model with an added sinusoid can be shift invariant for some weights.",
+                "This is true: it has to look away from what the shift changes.",
+            ),
+            Option(
+                "A bias that only falls with distance can't recall the third token from the end, however many layers.",
+                "One layer of it can't. Four layers with slope 1 get nearly every token right.",
+                right=True,
+            ),
+            Option(
+                "A shift by s moves the law of the inputs by W₁ = s, whatever the tokens are.",
+                "This is true in the metric of this page: the largest difference of positions.",
+            ),
+        ),
+    ),
+    Question(
+        "A model trained at random offsets has a largest step of its loss of 0.1 a position. What follows for its risk "
+        "at shift 200?",
+        (
+            Option(
+                "It is higher by about 20.",
+                "0.1 times 200 is a ceiling. The measured change on this page stays far below it.",
+            ),
+            Option("It is higher by at most 20.", "Steps add up to at most 200 times the largest one.", right=True),
+            Option(
+                "It is higher than at 0, by how much is not known.",
+                "A ceiling says nothing about a floor: the risk may stay, or fall.",
+            ),
+        ),
+    ),
+    Question(
+        "Predict: the relative bias, invariant and right at every shift, keeps positions 0 to 49, but now most tokens "
+        "repeat the one before. What does it do?",
+        (
+            Option(
+                "It stays right: the distances are the same.",
+                "Its attention was learned on independent tokens. Runs of equal tokens are a shift of content.",
+            ),
+            Option(
+                "It loses some of its skill, while both absolute models stay right.",
+                "Invariance to positions says nothing about content. On this shift the models change places.",
+                right=True,
+            ),
+            Option(
+                "It fails like the absolute models.",
+                "The absolute models see no position that is new to them, and stay right.",
+            ),
+        ),
+    ),
+)
