@@ -110,7 +110,8 @@ class Transformer(nn.Module):
         positions : tensor (length,) or (batch, length), optional
             Zero or more; integers, or real numbers if the encoding takes them. Left out: 0, 1, 2, ...
         mask : bool tensor (batch, length), optional
-            False where a token is padding: nobody attends to it.
+            False where a token is padding: nobody attends to it. (The ``mask`` of a `howfar.tasks.Batch` is another: it
+            says which answers count.)
 
         Returns
         -------
@@ -182,7 +183,11 @@ class Attention(nn.Module):
         self.weights = nn.Identity()  # where `record` listens
 
     def forward(self, x, encoding, positions, bias=None, gate=None):
-        """x (batch, length, width) -> the same shape; bias and gate (heads or 1, queries, keys), or with a batch."""
+        """x (batch, length, width) -> the same shape.
+
+        ``bias`` is added to the logits, also to hide keys from queries; ``gate`` multiplies the weights. Each is None,
+        (heads or 1, queries, keys), or that with a batch axis in front.
+        """
         q, k, v = self.qkv(x).chunk(3, dim=-1)  # each (batch, length, width)
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
         # Now each is (batch, heads, length, head_width).

@@ -36,7 +36,9 @@ def broken_promises(name, *, width=16, heads=2, seed=0, options=None):
     """
     options = {} if options is None else options
     check_options("options", options)
-    start = int(torch.randint(2**62, (), generator=checks.torch_generator(seed)))
+    generator = checks.torch_generator(seed)
+    own = generator is None or generator is seed  # then it moves on; else it was made of the seed
+    start = int(torch.randint(2**62, (), generator=generator)) if own else generator.initial_seed()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(start)  # parameters are drawn from torch's global generator
         broken = []
