@@ -231,6 +231,11 @@ RIGHT = [
     ("dyck/trace", trace()),
     ("dyck/trace", lambda addresses, k: tuple(trace()(addresses, k))),
     ("dyck/legal", legal()),
+    ("dyck/sentences", lambda: "db"),
+    ("dyck/sentences", lambda: ["b", "d"]),
+    ("dyck/sentences", lambda: {"d", "b"}),
+    ("words/predict", lambda: (2.0, 0.5, 0.091)),
+    ("words/predict", lambda: np.array([2, 0.5, 1 / 11])),
     ("dyck/legal", lambda prefix, k, D: np.array(legal()(prefix, k, D), dtype=int)),
 ]
 
@@ -292,6 +297,12 @@ REFUSED = [
     ("dyck/legal", legal(opens=lambda stack, prefix, D: len(prefix) < D)),
     ("dyck/legal", legal(closes=lambda stack, prefix, k: stack)),
     ("dyck/legal", lambda prefix, k, D: legal(ends=lambda empty: empty and bool(prefix))(prefix, k, D)),
+    ("dyck/sentences", lambda: ""),
+    ("dyck/sentences", lambda: "abcdef"),
+    ("dyck/sentences", lambda: "xyz"),
+    ("dyck/sentences", lambda: 2),
+    ("words/predict", lambda: [2, 0.5]),
+    ("words/predict", lambda: [2, 0.5, 0.1]),
 ]
 
 
@@ -305,6 +316,12 @@ def test_what_goes_wrong_with_large_integers_is_named():
     exercise = exercises.find("words/count")
     assert examine(exercise, count(np.int64)).mistake == "overflow"
     assert examine(exercise, count(float)).mistake == "rounded"
+
+
+@pytest.mark.parametrize(("letters", "first"), [("", "b"), ("abcdef", "a"), ("bcdf", "c"), ("bdef", "e"), ("bf", "d")])
+def test_of_several_misjudged_sentences_the_first_is_named(letters, first):
+    verdict = examine(exercises.find("dyck/sentences"), lambda: letters)
+    assert verdict.got == first and verdict.mistake is not None
 
 
 def test_what_is_changed_in_place_is_named():
