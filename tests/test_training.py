@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from howfar import environment
-from howfar.encodings import ENCODINGS, Encoding, offsets, register
+from howfar.encodings import ENCODINGS, Encoding, offsets
 from howfar.encodings.contract import scatter_parameters
 from howfar.ensembles import Ensemble, members_at_once
 from howfar.tasks import Batch, cross_entropy, lag_recall, mean_squared_error
@@ -18,7 +18,6 @@ from howfar.transformer import Transformer, TransformerConfig
 SHAPE = dict(depth=2, width=16, heads=2, features=1, max_length=12)
 
 
-@register("reader_near")
 class ReaderNear(Encoding):
     """A reader's own: weights of its own, and a limit that it checks by reading values."""
 
@@ -36,6 +35,14 @@ class ReaderNear(Encoding):
     def bias(self, query_positions, key_positions):
         distance = offsets(query_positions, key_positions).abs()
         return -self.rate[:, None, None] * distance[..., None, :, :]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def reader_near():
+    """Known within this file only: it reads values, which tests elsewhere do not let every encoding do."""
+    ENCODINGS["reader_near"] = ReaderNear
+    yield
+    del ENCODINGS["reader_near"]
 
 
 def sample(generator):
@@ -248,7 +255,11 @@ def assert_same(ensemble, models, *arguments):
             torch.testing.assert_close(together[member], model(*arguments), rtol=1e-4, atol=1e-5)
 
 
-EVERY = [*((name, {}) for name in ENCODINGS), ("urpe", {"inner": "relative"}), ("legendre", {"scaling": "current"})]
+EVERY = [
+    *((name, {}) for name in [*ENCODINGS, "reader_near"]),
+    ("urpe", {"inner": "relative"}),
+    ("legendre", {"scaling": "current"}),
+]
 every_encoding = pytest.mark.parametrize(("name", "options"), EVERY)
 
 
