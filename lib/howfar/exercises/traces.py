@@ -517,7 +517,7 @@ QUIZ = (
             Option(
                 "The one in the stack metric.", "It asks where the searches stand, however that is written down.", True
             ),
-            Option("The one of the mean embeddings.", "Other tokens, and more of them, have another mean."),
+            Option("The one of the pooled embeddings.", "Other tokens, and more of them, have another mean."),
             Option("All of them: the searches are the same.", "A metric between texts knows the texts alone."),
         ),
     ),
