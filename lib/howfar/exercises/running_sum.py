@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from howfar.exercises.engine import Exercise, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong
 
 
 def _pair(answer, *arguments):
@@ -223,8 +223,8 @@ def _rescale_cases(rng):
 RESCALE = Exercise(
     name="running_sum/rescale",
     title="One model, two tables",
-    difficulty=2,
-    minutes=10,
+    difficulty=1,
+    minutes=4,
     reference=errors_in_units,
     cases=_rescale_cases,
     run=_pair,
@@ -313,8 +313,8 @@ def _split_cases(rng):
 SPLIT = Exercise(
     name="running_sum/split",
     title="Positions met, positions new",
-    difficulty=2,
-    minutes=8,
+    difficulty=1,
+    minutes=4,
     reference=split_error,
     cases=_split_cases,
     run=_pair,
@@ -469,4 +469,131 @@ NOVELTY = Exercise(
     ),
 )
 
-EXERCISES = [BLIND, ATTENTION, RESCALE, SPLIT, NOVELTY]
+# --- running_sum/quieter ----------------------------------------------------------------------------------------
+
+
+def predict():
+    return [1, 0, -1]
+
+
+QUIETER = Exercise(
+    name="running_sum/quieter",
+    title="Predict what a quieter code does",
+    difficulty=1,
+    minutes=5,
+    reference=predict,
+    cases=lambda rng: [()],
+    wrong=(
+        Wrong(
+            "the norm changes nothing",
+            lambda: [1, 1, 1],
+            "the factor is fixed, and 400 steps of training don't undo it: the new codes push less when they are "
+            "shorter.",
+        ),
+        Wrong(
+            "in proportion to the norm",
+            lambda: [1, 1, 0],
+            "suppose that a new code pushes the answer aside in proportion to its length. The squared error then goes "
+            "as the square.",
+        ),
+        Wrong(
+            "from quiet to loud",
+            lambda: [-1, 0, 1],
+            "the order is 8, 2, 0.5, from loud to quiet. (If you do expect the quiet code to be the worst: at a new "
+            "place it says nothing that the model could use.)",
+        ),
+        Wrong(
+            "blind is a floor",
+            lambda: [1, 0, 0],
+            "nothing stops a model at blind's error: it reads its inputs, and can average far better than that.",
+        ),
+        Wrong(
+            "the multiples themselves",
+            lambda: [20.8, 1.3, 0.14],
+            "these are multiples of blind's error. Asked for is the power of ten that is nearest to each.",
+        ),
+        Wrong(
+            "the errors, not in units of blind's",
+            lambda: [-2, -3, -4],
+            "these are powers of ten of the errors themselves. Divide by blind's, 0.00077, first.",
+        ),
+    ),
+)
+
+EXERCISES = [BLIND, ATTENTION, RESCALE, SPLIT, NOVELTY, QUIETER]
+
+QUIZ = (
+    Question(
+        "Predict: a model adds perfectly at all 200 places, in the unit that it was trained in, S / 50. How does it do "
+        "when it is scored on the sum over N, with uniform inputs?",
+        (
+            Option("It has error 0.", "Its unit is that of length 50. Scored in another unit, it is four times off."),
+            Option("It beats blind.", "Blind knows the new unit and scores 0.0002. The perfect adder doesn't know it."),
+            Option(
+                "It loses to all of the trained models.",
+                "It scores 0.76, and they score less, since they stop adding. The unit was chosen after training.",
+                True,
+            ),
+        ),
+    ),
+    Question(
+        "On the mean a causal model has half of blind's error over the whole of a sequence of length 200. What may you "
+        "write?",
+        (
+            Option(
+                "It extrapolates.",
+                "Three quarters of blind's error lie at places 1 to 50, which were met. ALiBi 1/8 has half of it over "
+                "all, and twice it on the new places.",
+            ),
+            Option(
+                "It beats blind on the new places.", "It may have won at the places that were met, and lost beyond."
+            ),
+            Option("Nothing about new places: they must be scored alone.", "An average over both hides either.", True),
+        ),
+    ),
+    Question(
+        "Which sentence is false?",
+        (
+            Option(
+                "A causal head with equal logits averages its values at every length.",
+                "This is true: that is what a softmax of equal numbers does.",
+            ),
+            Option(
+                "A code that repeats beyond length 50 keeps the mean going.",
+                "The learned table repeats its last code, and on the causal mean it is worse than blind at new places.",
+                True,
+            ),
+            Option(
+                "On the causal mean a sinusoid of norm 0.5 beats blind at the new places.",
+                "This is true; at norm 8 it is twenty times worse than blind.",
+            ),
+            Option(
+                "A bound on the norm of a code doesn't say that new codes are near the met ones.",
+                "This is true: all sinusoidal codes have one norm.",
+            ),
+        ),
+    ),
+    Question(
+        "Predict: the mean, uniform inputs, no mask. How many of the sixteen encodings are ten times better than blind "
+        "at places 51 to 200?",
+        (
+            Option("None", "The best of them, Legendre current, has six tenths of blind's error.", True),
+            Option(
+                "The same as with the mask",
+                "With the mask four of them are. The mask says what came before; without it the code has to.",
+            ),
+            Option(
+                "All that fit at length 50", "Many fit. At new places their codes are new, and they carry the order."
+            ),
+        ),
+    ),
+    Question(
+        "Two encodings differ in their definition and in the norm of their codes, and the one with the shorter codes "
+        "extrapolates better. What follows?",
+        (
+            Option("Its definition is better.", "Its norm may have done it: at equal norms the order can turn."),
+            Option("Shorter codes are better.", "The definition may have done it. And on sums shorter didn't help."),
+            Option("Neither, until the norm is varied, too.", "Two things changed at once.", True),
+        ),
+    ),
+)
