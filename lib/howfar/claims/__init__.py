@@ -15,7 +15,7 @@ from howfar.experiments import EXPERIMENTS, predicates
 from howfar.experiments.judging import CONTRADICTED, HOLDS, NOT_JUDGED, UNDECIDED
 
 VERDICTS = ("by construction", "replicated", "partly", "contradicted", "undecided", "open")
-KINDS = ("theorem", "conjecture", "measurement", "reading")
+KINDS = ("theorem", "conjecture", "measurement", "reading", "control")
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Claim:
         Which part of the source we could read it in.
     statement : str
         What the source says.
-    kind : {"theorem", "conjecture", "measurement", "reading"}
-        What it is in its source; "reading" where only a summary says it.
+    kind : {"theorem", "conjecture", "measurement", "reading", "control"}
+        What it is in its source; "reading" where only a summary says it, "control" where the source doesn't say it and
+        we ask it of the source's comparison.
     chapter : str
         The page that runs it, or that will: ``extrapolation/running_sum``.
     verdict : str
@@ -164,8 +165,7 @@ def judge(claim, records=None):
         - "undecided" if no reading holds, and it is none of these;
         - "open" if the claim has no predicate: no recorded experiment decides it yet.
 
-        Where the most plausible reading is not judged, the others speak for it: contradicted means that some are and
-        none holds.
+        Where the most plausible reading is not judged, a claim is neither replicated nor contradicted.
 
     Raises
     ------
@@ -206,8 +206,6 @@ def _predicate(claim):
 
 def _verdict(readings, identity):
     plausible, found = readings["status"].iloc[0], set(readings["status"])
-    if plausible == NOT_JUDGED:
-        plausible = next((status for status in (HOLDS, CONTRADICTED) if status in found), UNDECIDED)
     if identity and found == {HOLDS}:
         return "by construction"
     if plausible == HOLDS and CONTRADICTED not in found:

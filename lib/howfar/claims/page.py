@@ -140,7 +140,9 @@ def forest(found):
         look = {"color": colour, "mfc": colour if filled else "none", "mew": 0.9}
         for plausible, size in ((False, 3.5), (True, 7.5)):
             chosen = marks[(marks["status"] == status) & (marks["plausible"] == plausible)]
-            axis.hlines(chosen["height"], chosen["left"], chosen["right"], color=colour, lw=size / 4, alpha=0.8)
+            look["rasterized"] = not plausible  # a thousand small marks are lighter as an image
+            lines = {"color": colour, "lw": size / 4, "alpha": 0.8, "rasterized": not plausible}
+            axis.hlines(chosen["height"], chosen["left"], chosen["right"], **lines)
             axis.plot(chosen["factor"], chosen["height"], marker, ms=size, **look)
         axis.plot([], [], marker, label=status, **look)
     axis.axvline(1, color=plotting.GREY, lw=1.5)
