@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from howfar import __version__, claims, experiments, runs
+from howfar.environment import keep_freed_memory
 from howfar.experiments import EXPERIMENTS, SCALES
 from howfar.runs import ENGINES
 
@@ -98,6 +99,7 @@ def _list(options):
 
 def _run(options):
     torch.set_num_threads(1)  # more than one pays only for models far larger than ours
+    keep_freed_memory()
     out = options.out or Path("results") / f"{options.name}-{options.scale}.jsonl"
     records = runs.sweep(
         options.name,
