@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from howfar import environment
+from howfar import dyck, environment, search
 from howfar.encodings import ENCODINGS, Encoding, offsets
 from howfar.encodings.contract import scatter_parameters
 from howfar.ensembles import Ensemble, members_at_once
@@ -483,3 +483,19 @@ def test_a_loss_that_vmap_cannot_run_has_a_way_out():
 def test_a_gpu_that_is_not_there():
     with pytest.raises(ValueError, match="no GPU"):
         train(TransformerConfig(**SHAPE), sample, mean_squared_error, steps=3, seeds=[0], device="cuda")
+
+
+def test_dyck_words_and_search_traces_are_drawn_inside_training_with_its_generator():
+    def words(generator):
+        tokens = dyck.sample_words(4, 12, 2, seed=generator)
+        return Batch(tokens[:, :-1], tokens[:, 1:])
+
+    def traces(generator):
+        problem = search.SubsetSum.random(4, seed=generator)
+        tokens = search.trace(search.depth_first(problem, first_only=False))[None, :8].clamp(max=3)
+        return Batch(tokens[:, :-1], tokens[:, 1:])
+
+    config = TransformerConfig(depth=1, width=16, heads=1, vocabulary=4, outputs=4, max_length=12)
+    for draw in (words, traces):
+        first, again = (train(config, draw, cross_entropy, steps=3, seeds=[0, 1]).curves["loss"] for _ in range(2))
+        assert first.notna().all() and first.equals(again)
