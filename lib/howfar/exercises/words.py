@@ -358,7 +358,7 @@ QUIZ = (
                 "Blocks are indentation in Python: a loop in a branch in a method leaves no bracket.",
             ),
             Option(
-                "Expressions hardly nest, most of them because they hold a single pair of brackets.",
+                "Expressions hardly nest their brackets, most of them because they hold a single pair of brackets.",
                 "That is what was measured: up to 15 tokens they are as deep as uniform words of the same lengths.",
                 right=True,
             ),
