@@ -174,7 +174,7 @@ def test_stopping_a_run_is_no_crash(capsys, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
 def test_ctrl_c_with_local_workers_ends_with_our_message_alone(toy, tmp_path, monkeypatch):
-    monkeypatch.setenv("TOY_SECONDS", "0.2")
+    monkeypatch.setenv("TOY_SECONDS", "1")
     out = tmp_path / "x.jsonl"
     words = ["run", toy, "--engine", "local", "--workers", "2", "--out", str(out)]
     run = subprocess.Popen(
