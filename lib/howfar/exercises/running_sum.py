@@ -583,7 +583,7 @@ QUIZ = (
                 "With the mask four of them are. The mask says what came before; without it the code has to.",
             ),
             Option(
-                "All that fit at length 50", "Many fit. At new places their codes are new, and they carry the order."
+                "All that fit at length 50", "Many fit. To fit at 50 carried none of them that far beyond."
             ),
         ),
     ),
