@@ -582,9 +582,7 @@ QUIZ = (
                 "The same as with the mask",
                 "With the mask four of them are. The mask says what came before; without it the code has to.",
             ),
-            Option(
-                "All that fit at length 50", "Many fit. To fit at 50 carried none of them that far beyond."
-            ),
+            Option("All that fit at length 50", "Many fit. To fit at 50 carried none of them that far beyond."),
         ),
     ),
     Question(
