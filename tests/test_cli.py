@@ -180,6 +180,8 @@ def test_ctrl_c_with_local_workers_ends_with_our_message_alone(toy, tmp_path, mo
     run = subprocess.Popen(
         [sys.executable, "-m", "howfar.cli", *words], cwd=tmp_path, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        # A shell lets what it runs in the background ignore Ctrl-C, tests included; a terminal doesn't.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not (out.exists() and out.stat().st_size) and time.monotonic() < deadline and run.poll() is None:
