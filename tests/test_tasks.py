@@ -1,12 +1,22 @@
 """Tasks: targets are what they say, data is fresh and repeatable."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from howfar.tasks import Batch, cross_entropy, lag_recall, mean_squared_error, running_sum
+from howfar.tasks import (
+    Batch,
+    alternating_blocks,
+    cross_entropy,
+    lag_recall,
+    mean_squared_error,
+    running_sum,
+    with_start,
+)  # fmt: skip
 from howfar.transformer import Transformer, TransformerConfig
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
@@ -187,3 +197,49 @@ def test_a_batch_whose_parts_do_not_fit_is_refused(parts, says):
     good = dict(inputs=torch.zeros(2, 3, dtype=torch.int64), targets=torch.zeros(2, 3))
     with pytest.raises(ValueError, match=says):
         Batch(**(good | parts)).check()
+
+
+def blocks_of(word):
+    """The lengths of the blocks of equal letters, by hand."""
+    return [len(list(group)) for _, group in itertools.groupby(word)]
+
+
+@few
+@given(
+    n=st.integers(1, 5), least=st.integers(1, 9), more=st.integers(0, 6), blocks=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_alternating_blocks(n, least, more, blocks, seed):
+    least = max(least, blocks)
+    made = alternating_blocks(n, (least, least + more), blocks, seed=seed)
+    made.check()
+    assert made.inputs.shape == made.targets.shape == (n, least + more)
+    ends = torch.full((n,), least) if made.mask is None else made.mask.sum(1)
+    assert (made.mask is None) == (more == 0) and ends.min() >= least and ends.max() <= least + more
+    for word, targets, end in zip(made.inputs.tolist(), made.targets.tolist(), ends.tolist(), strict=True):
+        assert word[0] == 0 and len(blocks_of(word[:end])) == blocks and set(word[end:] + targets[end:]) <= {0}
+        assert targets[:end] == [int(len(blocks_of(word[: i + 1])) == blocks) for i in range(end)]
+
+
+def test_alternating_blocks_are_uniform_over_the_language():
+    words = alternating_blocks(6_000, 5, 3, seed=0).inputs
+    _, counts = torch.unique(words, dim=0, return_counts=True)
+    assert len(counts) == 6 and (counts / 1_000 - 1).abs().max() < 0.12  # C(4, 2) words; 4 standard errors
+
+
+def test_a_word_needs_room_for_its_blocks():
+    with pytest.raises(ValueError, match="length must be at least blocks=4, got 3"):
+        alternating_blocks(2, 3, 4)
+    with pytest.raises(ValueError, match=r"length\[1\] must be"):
+        alternating_blocks(2, (5, 4), 4)
+
+
+def test_a_start_token_stands_in_front_and_does_not_count():
+    batch = with_start(alternating_blocks(3, (3, 6), 2, seed=1), 2)
+    batch.check()
+    plain = alternating_blocks(3, (3, 6), 2, seed=1)
+    assert torch.equal(batch.inputs[:, 1:], plain.inputs) and (batch.inputs[:, 0] == 2).all()
+    assert torch.equal(batch.targets[:, 1:], plain.targets) and not batch.mask[:, 0].any()
+    assert torch.equal(batch.mask[:, 1:], plain.mask)
+    with pytest.raises(ValueError, match="positions"):
+        with_start(plain._replace(positions=torch.arange(6)), 2)

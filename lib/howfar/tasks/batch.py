@@ -1,14 +1,9 @@
-"""What models are trained on: the `Batch`, the losses that read it, and small tasks with fresh data for every batch."""
+"""The `Batch` that every task returns, and the losses that read it."""
 
 from typing import NamedTuple
 
 import torch
 from torch.nn import functional
-
-from howfar import checks
-
-SUM_MODES = ("sum", "sum_over_n", "mean")
-SUM_INPUTS = ("uniform", "normal", "binary")
 
 
 class Batch(NamedTuple):
@@ -113,92 +108,3 @@ def mean_squared_error(outputs, batch):
         return errors.mean()
     errors = errors.flatten(2).mean(-1) if errors.ndim > 2 else errors
     return errors.where(batch.mask, 0).sum() / batch.mask.sum()
-
-
-def lag_recall(batch, length, *, lag=3, vocabulary=8, seed=None, device="cpu"):
-    """Repeat the token that stood ``lag`` places earlier, at every position.
-
-    The answer depends on the *difference* of two positions only, so that a model which learns it that way
-    doesn't care where the sequence starts. Tokens are independent and uniform: guessing is right once in
-    ``vocabulary`` times.
-
-    Parameters
-    ----------
-    batch, length : int
-    lag : int
-        0 (copy) to length - 1.
-    vocabulary : int
-        At least 2.
-    seed : int, torch.Generator, numpy.random.Generator or None
-        None: torch's global generator.
-    device : str or torch.device
-
-    Returns
-    -------
-    Batch
-        ``inputs`` and ``targets`` are int64 (batch, length), ``targets[:, i] == inputs[:, i - lag]``. The mask is False
-        at the first ``lag`` positions, where there is nothing to repeat and the target is 0.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of its range.
-    """
-    batch, length, device = checks.count("batch", batch), checks.count("length", length), checks.device(device)
-    lag, vocabulary = checks.count("lag", lag, least=0), checks.count("vocabulary", vocabulary, least=2)
-    if lag >= length:
-        raise ValueError(f"lag must be less than length, got lag={lag} and length={length}")
-    tokens = torch.randint(vocabulary, (batch, length), generator=checks.torch_generator(seed))
-    targets = torch.zeros_like(tokens)
-    targets[:, lag:] = tokens[:, : length - lag]
-    mask = (torch.arange(length) >= lag).repeat(batch, 1)
-    return Batch(tokens, targets, mask).to(device)
-
-
-def running_sum(batch, length, *, mode="mean", inputs="uniform", n=None, seed=None, device="cpu"):
-    r"""The sum of the numbers so far, at every position, in one of three units.
-
-    The units are three different tasks at lengths that training has not met: a sum grows with the length, a
-    mean does not.
-
-    Parameters
-    ----------
-    batch, length : int
-    mode : {"sum", "sum_over_n", "mean"}
-        :math:`y_i = \sum_{j \le i} x_j`, that sum over a fixed n, or over i + 1 (the running mean).
-    inputs : {"uniform", "normal", "binary"}
-        Independent draws: uniform on [0, 1), standard normal, or 0 and 1 with equal chance.
-    n : int, optional
-        Only with ``mode="sum_over_n"``; left out: the length. Give the training length to keep one unit at
-        all lengths.
-    seed : int, torch.Generator, numpy.random.Generator or None
-        None: torch's global generator.
-    device : str or torch.device
-
-    Returns
-    -------
-    Batch
-        ``inputs`` and ``targets`` are float32 (batch, length, 1). No mask: every position counts.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, a number out of range, or n is given to another mode.
-    """
-    batch, length, device = checks.count("batch", batch), checks.count("length", length), checks.device(device)
-    checks.choice("mode", mode, SUM_MODES)
-    checks.choice("inputs", inputs, SUM_INPUTS)
-    if n is not None and mode != "sum_over_n":
-        raise ValueError(f"n={n!r} is only for mode='sum_over_n', got mode={mode!r}")
-    n = length if n is None else checks.count("n", n)
-    generator, shape = checks.torch_generator(seed), (batch, length, 1)
-    x = torch.randn(shape, generator=generator) if inputs == "normal" else torch.rand(shape, generator=generator)
-    if inputs == "binary":
-        x = (x < 0.5).float()
-    # In float64: a float32 running sum would drift by the length.
-    total = x.double().cumsum(1)
-    if mode == "sum_over_n":
-        total = total / n
-    elif mode == "mean":
-        total = total / torch.arange(1, length + 1)[:, None]
-    return Batch(x, total.float()).to(device)

@@ -1,0 +1,16 @@
+"""What models are trained on: the `Batch`, the losses that read it, and small tasks with fresh data for every batch."""
+
+from howfar.tasks.batch import Batch, cross_entropy, mean_squared_error
+from howfar.tasks.blocks import alternating_blocks, with_start
+from howfar.tasks.recall import lag_recall
+from howfar.tasks.sums import running_sum
+
+__all__ = [
+    "Batch",
+    "alternating_blocks",
+    "cross_entropy",
+    "lag_recall",
+    "mean_squared_error",
+    "running_sum",
+    "with_start",
+]
