@@ -123,6 +123,11 @@ TURNED = {
     "wavelet_tells_positions_apart": lambda r, up: r.assign(gap=1.0 if up else 0.0),
     "wavelets_converge": lambda r, up: r.assign(spread_far=0.0 if up else 1.0),
     "sinusoid_repeats": lambda r, up: r.assign(return_ratio=0.1 if up else 1.5),
+    "two_layers_continue": lambda r, up: r.assign(wrong=0.0 if up else 0.01),
+    "traces_are_words": lambda r, up: r.assign(wrong=0.0 if up else 0.01),
+    "depth_must_grow": lambda r, up: r.assign(
+        layers=r["length"] + r["k"] if up else 3, wrong=0.25 * (up & (r["what"] == "one gate"))
+    ),
 }
 EXISTS = ("transforms_can_beat_sinusoid", "fit_is_no_guarantee")  # to find none contradicts nothing
 
@@ -357,7 +362,7 @@ def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
                 other = claims.judge(claim, set_to(records, chosen, column, np.nan))
             except ValueError as error:
                 assert re.search(
-                    r"\d+ of \d+ records have no number in '\w+': (variant|encoding|causal) .+", str(error)
+                    r"\d+ of \d+ records have no number in '\w+': (variant|encoding|causal|what) .+", str(error)
                 )
                 assert "seed 0" in str(error) or "seed" not in records
                 named += 1

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from howfar import Transformer, experiments, runs, tasks
+from howfar import Transformer, dyck, experiments, runs, search, tasks
 from howfar import record as watch
-from howfar.experiments import alibi_attention, equivariance, position_codes, running_sum
+from howfar.experiments import alibi_attention, construction, equivariance, position_codes, running_sum
 from howfar.training import train
 
 NAMES = list(experiments.EXPERIMENTS)
@@ -289,3 +289,63 @@ def test_configs_are_frozen():
     for name in NAMES:
         with pytest.raises(dataclasses.FrozenInstanceError):
             experiments.grid(name, "quick")[0].seeds = ()
+
+
+# --- constructions --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", list(construction.WORDS))
+def test_words_on_which_the_construction_is_tried(words):
+    drawn = construction.draw(words, 6, 10, seed=3)
+    assert drawn.shape == (10, 12 if words == "nest" else 48)
+    assert dyck.is_word(drawn, 2, 6).all()
+    deepest = dyck.depths(drawn, 2).max(1).values
+    assert deepest.max() == 6 and (words == "random" or deepest.min() == 6)
+    assert drawn.equal(construction.draw(words, 6, 10, seed=3)) and not drawn.equal(construction.draw(words, 6, 10, 4))
+
+
+def test_no_older_sibling_of_another_type_stands_in_a_nest_and_some_do_among_siblings():
+    def confusable(word):
+        """Openings that an older one of the same height and another type precedes."""
+        openings = [(h, t) for h, t in zip(dyck.depths(word, 2).tolist(), word.tolist(), strict=True) if t < 2]
+        return sum(any(a[0] == h and a[1] != t for a in openings[:i]) for i, (h, t) in enumerate(openings))
+
+    found = {
+        words: [confusable(word) for word in construction.draw(words, 6, 8, seed=0)] for words in construction.WORDS
+    }
+    assert max(found["nest"] + found["late nest"]) == 0
+    assert min(found["siblings"]) > 0 and min(found["random"]) > 0
+
+
+def test_one_part_of_a_model_computes_in_another_precision():
+    words = construction.draw("random", 96, 2, seed=0)
+    configs = {
+        part: construction.Config("rounding", part, "float32", 2, 96, 768)
+        for part in ("layer 1", "LayerNorm of layer 2")
+    }
+    wrong = {
+        part: construction.mistakes(construction._model(config), words, config).sum()
+        for part, config in configs.items()
+    }
+    assert wrong["layer 1"] == 0 < wrong["LayerNorm of layer 2"]
+
+
+@pytest.mark.parametrize("config", construction.checked.small(construction.Config), ids=lambda config: config.what)
+def test_the_construction_is_right_where_everything_is_listed(config):
+    (record,) = construction.run(config)
+    assert record["asked"] > 3 and record["layers"] == {"prefixes": 2, "trace": 0, "one gate": 1}.get(config.what, 3)
+    assert record["wrong"] == (0.25 if config.what == "one gate" else 0)
+
+
+def test_an_answer_that_is_wrong_is_counted(monkeypatch):
+    config = construction.Config("prefixes", "", "float32", 2, 3, 6)
+    monkeypatch.setattr(dyck, "legal_tokens", lambda words, k, depth: torch.zeros(len(words), 7, 5).bool())
+    (record,) = construction.run(config)
+    assert record["wrong"] == record["spoilt"] == 1
+
+
+def test_a_word_of_another_search_is_counted(monkeypatch):
+    to_dyck = search.to_dyck
+    monkeypatch.setattr(search, "to_dyck", lambda *a, **b: to_dyck(*a, **b) ^ 1)  # labels 0 and 1, 2 and 3 exchanged
+    (record,) = construction.run(construction.Config("trace", "queens"))
+    assert record["wrong"] > 0.1

@@ -42,26 +42,27 @@ def alternating_blocks(blocks, length, *, strings="prefixes"):
 
     Notes
     -----
-    Let :math:`w^f_l` be the alternating string of l letters that begins with f: 0, 1, 0, 1, ... or 1, 0, 1, ... A string
-    *has* it if it can be had by striking out letters.
+    Let :math:`w^f_l` be the alternating string of l letters that begins with f: 0, 1, 0, 1, ... or 1, 0, 1, ... A
+    string *has* it if it can be had by striking out letters.
 
-    **Layer l.** From the layer before (from the embedding, for l = 1) each place j knows :math:`e^f_l(j)`: is the letter
-    at j the l-th of :math:`w^f_l`, and do the letters before it have :math:`w^f_{l-1}`? That is 0 or 1. Uniform
+    **Layer l.** From the layer before (from the embedding, for l = 1) each place j knows :math:`e^f_l(j)`: is the
+    letter at j the l-th of :math:`w^f_l`, and do the letters before it have :math:`w^f_{l-1}`? That is 0 or 1. Uniform
     attention gives its mean over the i + 1 tokens so far: 0 if the string up to i doesn't have :math:`w^f_l`, else at
     least 1/(N + 1). One unit, :math:`u = \mathrm{GELU}(8 - 16 (N + 1) \cdot \text{mean} - 16\,[\text{the letter at } i
     \text{ isn't the next of } w^f_{l+1}])/8`, is 1 if the letter is the next one and nothing was found, else 0: its
     argument is 8 or at most -8. And :math:`e^f_{l+1} = [\text{the letter is the next one}] - u`, linear in the stream.
 
     **Prefixes.** With b blocks, the first of zeros, a string has :math:`w^1_{k-2}` iff :math:`b \ge k - 1`. If its last
-    letter is moreover that of :math:`L_k`, then b and k are both even or both odd, so :math:`b \ge k`, that is b = k. This is
-    :math:`e^1_{k-1}`, known after layer k - 2.
+    letter is moreover that of :math:`L_k`, then b and k are both even or both odd, so :math:`b \ge k`, that is b = k.
+    This is :math:`e^1_{k-1}`, known after layer k - 2.
 
     **All strings.** A string is in :math:`L_k` iff it has :math:`w^0_k` and not :math:`w^1_k`: with f as first letter
-    and b blocks it has :math:`w^f_l` iff :math:`b \ge l` and the other iff :math:`b > l`. Read with the last letter, these are
-    :math:`e^0_k` and the unit u of layer k for f = 1.
+    and b blocks it has :math:`w^f_l` iff :math:`b \ge l` and the other iff :math:`b > l`. Where the last letter is that
+    of :math:`L_k` (and elsewhere the answer is no) the first is :math:`e^0_k`, and "not the second" is the unit u of
+    layer k for f = 1.
 
-    **Precision.** All that has to be told apart is 0 from 1, and 0 from 1/(N + 1): a fixed number of digits will do. The
-    weight 16 (N + 1) grows with N, so there is one set of weights for each N.
+    **Precision.** All that has to be told apart is 0 from 1, and 0 from 1/(N + 1): a few digits will do, the same for
+    all N. But the weight 16 (N + 1) grows with N, so there is one set of weights for each N.
 
     Yang, Cadilhac and Chiang, "Knee-Deep in C-RASP: A Transformer Depth Hierarchy", arXiv:2506.16055: at fixed
     precision (but inside attention), and for all lengths at once, k - 2 layers are necessary, too, to predict, and k to
@@ -135,8 +136,8 @@ def _refuse(words, blocks):
         if bad.any():
             row = int(bad.int().argmax())
             raise ValueError(
-                f"inputs must hold prefixes of words of {blocks} blocks that begin with 0 (strings='all' makes a net for "
-                f"any strings), row {row} {what}: {words[row, :24].tolist()}"
+                f"inputs must hold prefixes of words of {blocks} blocks that begin with 0 (strings='all' makes a net "
+                f"for any strings), row {row} {what}: {words[row, :24].tolist()}"
             )
 
 

@@ -50,9 +50,9 @@ def dyck_continuation(k, max_depth, length):
     (2, 0) for an opening, (-2, 0) for a closing, (-D, D) for the start token. Their mean, times a large S, is added to
     the features :math:`(h_0, h_1) = S\,(2 d_i - D, D) / (i + 1)`.
 
-    **LayerNorm divides by the place.** With :math:`S \ge 64 (N + 1)` these two make up nearly all of the norm, so behind
-    the LayerNorm they are the unit vector :math:`u_i = (\sin\theta, \cos\theta)` with :math:`\tan\theta = x_i = 2 d_i/D
-    - 1` (up to a constant): it depends on the height only. The token's own features come out at size
+    **LayerNorm divides by the place.** With :math:`S \ge 64 (N + 1)` these two make up nearly all of the norm, so
+    behind the LayerNorm they are, up to a constant, the unit vector :math:`u_i = (\sin\theta, \cos\theta)` with
+    :math:`\tan\theta = x_i = 2 d_i/D - 1`: it depends on the height only. The token's own features come out at size
     :math:`(j + 1)/\sqrt{1 + x_j^2}` times a constant: they grow with the place. That is the clock.
 
     **Layer 2, "which bracket is open here?"** The score of key j is :math:`A\,u_i \cdot u_j \pm s\,(j + 1) / \sqrt{1 +
@@ -62,23 +62,26 @@ def dyck_continuation(k, max_depth, length):
     - earlier openings at the same height are at least 2 places back each, so all of them together get less than
       :math:`1/(e^{2s/\sqrt 2} - 1) < 0.4\,\%` of its weight;
     - closings at the same height get :math:`e^{-2s(j+1)/\sqrt 2}` of what an opening there would;
-    - at other heights the first term costs at least :math:`A\,(1 - \cos\gamma)`, where :math:`\gamma \ge 1/D` (about) is
+    - at other heights the first term costs at least :math:`A\,(1 - \cos\gamma)`, where :math:`\gamma`, about 1/D, is
       the smallest angle between neighbouring heights, and the second gains at most :math:`s(N + 1)`. A is such that the
-      balance is :math:`-\log(2 (N + 1)^2) - 10`. So :math:`A \approx 2 D^2 s N`.
+      balance is :math:`-\log(2 (N + 1)^2) - 10`: there are at most N + 1 of them, and what is read from each is at
+      most 2 (N + 1) times as large. So :math:`A \approx 2 D^2 s N`.
 
-    (That S is finite shortens :math:`u_j` a little, more at later places: at most :math:`2A(j+1)/(S D)^2 \le s/300` a place.)
-    What is read there, kind and digits, is added to new features.
+    (As S is finite, :math:`u_j` is a little shorter than 1, more so at later places. That takes less than 5 % off what
+    the clock gains with each place, for k up to a million.) What is read there, kind and digits, is added to new
+    features.
 
     **Read-out.** With B digits, closing t is legal iff (sum of :math:`\pm` digits read, signs those of t) > B - 1 times
     what the kind says; the end iff the kind is "start"; an opening iff :math:`d_i < D - 1/2`, which is linear in
-    :math:`(h_0, h_1)`. At least 1 - 2 B * 0.5 % of the scale separates yes from no.
+    :math:`(h_0, h_1)`. Without the strays yes is at +1 and no at -1 or below, in units of what is read; all strays
+    together are less than 0.5 % for each of the B digits, and for the kind.
 
     **Precision.** The largest number that has to be right to within about 1 is the score A: :math:`\log_2 (2 D^2 s N)`
-    bits and a few more, so O(log N) of them. float32 has 24: :math:`D^2 N` up to some :math:`10^5` to :math:`10^6`.
+    bits and a few more, so O(log N) of them. (The recorded experiment ``construction`` has how far float32 reaches.)
 
     The idea (depth by a uniform head, then the most recent opening of that depth) is from Yao, Peng, Papadimitriou and
-    Narasimhan, "Self-Attention Networks Can Process Bounded Hierarchical Languages", arXiv:2105.11115, with positions i/n
-    as an encoding; that LayerNorm and the start token can stand in for it, and the centred angles, are ours.
+    Narasimhan, "Self-Attention Networks Can Process Bounded Hierarchical Languages", arXiv:2105.11115. There
+    positions i/n are an encoding; here LayerNorm and the start token stand in for it.
     """
     k, depth, length = checks.count("k", k), checks.count("max_depth", max_depth), checks.count("length", length)
     signs, digits = _signs(k)
@@ -122,15 +125,15 @@ def dyck_recogniser(k, length):
 
     Notes
     -----
-    **Layer 1** is that of `dyck_continuation` with D = N: behind its LayerNorm a height :math:`d \in [0, N]` is an angle
+    **Layer 1** is that of `dyck_continuation` with D = N: behind LayerNorm a height :math:`d \in [0, N]` is an angle
     with :math:`\tan\theta = 2d/N - 1`. (Negative heights have angles too, which get closer to each other.)
 
-    **Layer 2** turns the query by one height: :math:`(h_0 + 2 h_1/N, h_1)` points at :math:`d_i + 1`. So a closing finds
-    the last opening that reached the height from which it steps down. If :math:`d_i \ge 0` there is one, since the
-    height came from 0 in steps of 1, and it is the partner; the margins are those of `dyck_continuation`. The
-    feed-forward layer then raises flags, each a difference of two units, GELU(y) - GELU(y - 1), which is 1 for y > 8 and
-    0 for y < -8: for each digit b and sign, y is large and positive iff the token is a closing whose digit is that sign
-    and the digit read has the other one; and one for :math:`d_i < 0`, :math:`y \propto -(2 d_i + 1)`. Where
+    **Layer 2** turns the query by one height: :math:`(h_0 + 2 h_1/N, h_1)` points at :math:`d_i + 1`. So a closing
+    finds the last opening that reached the height from which it steps down. If :math:`d_i \ge 0` there is one, since
+    the height came from 0 in steps of 1, and it is the partner; the margins are those of `dyck_continuation`. The
+    feed-forward layer then raises flags, each a difference of two units, GELU(y) - GELU(y - 1), which is 1 for y > 8
+    and 0 for y < -8: for each digit and sign, y is large and positive iff the token is a closing whose digit is that
+    sign and the digit read has the other one; and one for :math:`d_i < 0`, :math:`y \propto -(2 d_i + 1)`. Where
     :math:`d_i < 0` the digits read mean nothing and may give a number slightly below 0 (above -0.2 each), but never as
     much as the last flag gives.
 
@@ -139,7 +142,6 @@ def dyck_recogniser(k, length):
     C \cdot` mean of the flags, with C so large that one flag outweighs any negative height.
 
     **Precision.** As `dyck_continuation` with D = N: :math:`A \approx 2 s N^3`, so :math:`3 \log_2 N` bits and a few.
-    float32 is exact on all strings that the tests list, and to N of about 60 on random words.
 
     The layers' idea is that of Yao et al. (2021), arXiv:2105.11115; that three soft layers recognise without a bound on
     the depth (but for one length) is consistent with Dyck-k being in TC0.

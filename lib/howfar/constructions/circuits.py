@@ -116,8 +116,8 @@ def threshold_circuit(k, length):
     **Layer 3.** Is no gate of layer 2 on, and :math:`d_i \ge 0` for all i, and not :math:`d_n \ge 1`? One AND.
 
     A string is a word iff no height is negative, the last is 0, and no two partners differ. Heights above h need no
-    gates: from there the last height can't come back to 0. That Dyck-k is in TC0 is due to Barrington and Corbett (1989); this circuit
-    is spelled out for k types in the chapter ``depth/dyck``.
+    gates: from there the last height can't come back to 0. That Dyck-k is in TC0 is known from Barrington and Corbett
+    (1989); the chapter ``depth/dyck`` draws this circuit.
     """
     k, length = checks.count("k", k), checks.count("length", length)
     highest = length // 2
