@@ -344,8 +344,11 @@ def test_an_answer_that_is_wrong_is_counted(monkeypatch):
     assert record["wrong"] == record["spoilt"] == 1
 
 
-def test_a_word_of_another_search_is_counted(monkeypatch):
-    to_dyck = search.to_dyck
-    monkeypatch.setattr(search, "to_dyck", lambda *a, **b: to_dyck(*a, **b) ^ 1)  # labels 0 and 1, 2 and 3 exchanged
-    (record,) = construction.run(construction.Config("trace", "queens"))
-    assert record["wrong"] > 0.1
+def test_moves_that_are_not_in_the_word_are_counted(monkeypatch):
+    to_dyck, from_dyck = search.to_dyck, search.from_dyck
+    monkeypatch.setattr(search, "to_dyck", lambda *a, **b: to_dyck(*a, **b)[:1].repeat(len(a[0])))
+    (stays,) = construction.run(construction.Config("trace", "subset sum"))
+    monkeypatch.setattr(search, "to_dyck", to_dyck)
+    monkeypatch.setattr(search, "from_dyck", lambda *a, **b: from_dyck(*a, **b)[:-1])
+    (cut,) = construction.run(construction.Config("trace", "subset sum"))
+    assert stays["wrong"] > 0.5 > cut["wrong"] > 0.01

@@ -9,7 +9,8 @@ from howfar import checks, dyck
 from howfar.constructions.handmade import Handmade, Paired, set_attention
 from howfar.transformer import TransformerConfig
 
-STEP = 4.0  # how much more an opening scores than the same opening one place earlier
+STEP = 4.0  # how much more an opening scores than the same opening one place earlier (times cos of its angle)
+AWAY = 16  # how many times as much a closing loses: rounding at the scale of the scores must not bring it back
 SLACK = 10.0  # logits beyond what the proof needs: e**-10 of the weight may go astray
 
 
@@ -55,13 +56,13 @@ def dyck_continuation(k, max_depth, length):
     :math:`\tan\theta = x_i = 2 d_i/D - 1`: it depends on the height only. The token's own features come out at size
     :math:`(j + 1)/\sqrt{1 + x_j^2}` times a constant: they grow with the place. That is the clock.
 
-    **Layer 2, "which bracket is open here?"** The score of key j is :math:`A\,u_i \cdot u_j \pm s\,(j + 1) / \sqrt{1 +
-    x_j^2}`, with + for openings and the start token, - for closings, and s = 4. The top of the stack is the last
-    opening with :math:`d_j = d_i`; with nothing open, the start token. Against it:
+    **Layer 2, "which bracket is open here?"** The score of key j is :math:`A\,u_i \cdot u_j + s\,(j + 1) / \sqrt{1 +
+    x_j^2}` with s = 4 for openings and the start token; for closings -16 stands before the s. The top of the stack is
+    the last opening with :math:`d_j = d_i`; with nothing open, the start token. Against it:
 
     - earlier openings at the same height are at least 2 places back each, so all of them together get less than
       :math:`1/(e^{2s/\sqrt 2} - 1) < 0.4\,\%` of its weight;
-    - closings at the same height get :math:`e^{-2s(j+1)/\sqrt 2}` of what an opening there would;
+    - closings at the same height, which begin at place 2, are at least :math:`16 s \cdot 3/\sqrt 2 > 100` behind;
     - at other heights the first term costs at least :math:`A\,(1 - \cos\gamma)`, where :math:`\gamma`, about 1/D, is
       the smallest angle between neighbouring heights, and the second gains at most :math:`s(N + 1)`. A is such that the
       balance is :math:`-\log(2 (N + 1)^2) - 10`: there are at most N + 1 of them, and what is read from each is at
@@ -211,7 +212,7 @@ def _set_lookup(model, stream, depth, length, clock, *, ahead, what):
         keys=[
             stream.row({"h0": 1}),
             stream.row({"h1": 1}),
-            stream.row({"opening": STEP * clock, "start": STEP * clock, "closing": -STEP * clock}),
+            stream.row({"opening": STEP * clock, "start": STEP * clock, "closing": -AWAY * STEP * clock}),
         ],
         values=[stream.row({name: clock}) for name in what],
         writes=[stream.column({f"read {name}": 1}) for name in what],

@@ -27,7 +27,7 @@ ROUNDED = {
     "attention of layer 2": "blocks.1.attention",
     "layer 2": "blocks.1",
 }  # the parts that are computed at another precision than the rest
-K, WORDS_PER_SEED, BATCH = 2, 16, 4
+K, WORDS_PER_SEED, BATCH = 2, 8, 4
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Config:
 
 
 def grid(scale):
-    """``"full"``: everything. ``"quick"``: reach to depth 16, two seeds, and small exhaustive checks."""
+    """``"full"``: everything, bfloat16 to depth 64. ``"quick"``: reach to depth 16, two seeds, small exhaustive checks."""
     if scale == "quick":
         seeds, depths, exhaustive = (0, 1), (2, 4, 8, 16), checked.small
         return [*exhaustive(Config), *_reach(depths, seeds)]
@@ -89,6 +89,7 @@ def _reach(depths, seeds):
         for depth in depths
         for words in WORDS
         for precision in PRECISIONS
+        if precision != "bfloat16" or depth <= 64
     ]
 
 
