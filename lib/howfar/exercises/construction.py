@@ -307,9 +307,9 @@ EXERCISES = [VALUES, SHARPNESS, UNIT, GATE, SENTENCES]
 
 QUIZ = (
     Question(
-        "The network is made for D = 128 and run in float32 on two words of the same length and depth. In one, 384 pairs "
-        "of random types stand side by side, deep inside a nest; in the other, 384 pairs of one type come first, then a "
-        "nest. What happens?",
+        "The network is made for D = 128 and run in float32 on two words of one length and depth. In the first, 384 "
+        "pairs of random types stand side by side, deep inside a nest; in the second, 384 pairs of one type come "
+        "first, then a nest. What happens?",
         (
             Option(
                 "Both go wrong: depth is what breaks it.",

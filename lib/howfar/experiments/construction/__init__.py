@@ -64,7 +64,7 @@ class Config:
 
 
 def grid(scale):
-    """``"full"``: everything, bfloat16 to depth 64. ``"quick"``: reach to depth 16, two seeds, small exhaustive checks."""
+    """``"full"``: everything, bfloat16 to depth 64. ``"quick"``: reach to depth 16, two seeds, short lists."""
     if scale == "quick":
         seeds, depths, exhaustive = (0, 1), (2, 4, 8, 16), checked.small
         return [*exhaustive(Config), *_reach(depths, seeds)]
