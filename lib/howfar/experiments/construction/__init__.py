@@ -27,6 +27,7 @@ ROUNDED = {
     "attention of layer 2": "blocks.1.attention",
     "layer 2": "blocks.1",
 }  # the parts that are computed at another precision than the rest
+ROUNDED_AT = {2: (96, 128, 160), 4: (96, 128)}  # depths, by k
 K, WORDS_PER_SEED, BATCH = 2, 8, 4
 
 
@@ -70,17 +71,21 @@ def grid(scale):
         return [*exhaustive(Config), *_reach(depths, seeds)]
     seeds = tuple(range(4))
     rounding = [
-        Config("rounding", part, precision, K, depth, 8 * depth, seeds)
-        for depth in (96, 128)
+        Config("rounding", part, precision, k, depth, 8 * depth, seeds)
+        for k, depths in ROUNDED_AT.items()
+        for depth in depths
         for precision in ("float32", "float64")
         for part in ROUNDED
+    ]
+    types = [
+        Config("reach", "random", "float32", k, depth, 8 * depth, seeds) for k in (4, 16) for depth in (48, 64, 80, 96)
     ]
     deep = [
         Config("reach", "nest", precision, K, depth, 8 * depth, seeds)
         for depth in (256, 384, 512, 768, 1024)
         for precision in ("float64", "float32")
     ]
-    return [*checked.full(Config), *_reach(DEPTHS, seeds), *rounding, *deep]
+    return [*checked.full(Config), *_reach(DEPTHS, seeds), *rounding, *deep, *types]
 
 
 def _reach(depths, seeds):
@@ -112,7 +117,8 @@ def run(config, device="cpu"):
     model = _model(config).to(device)
     records = []
     for seed in config.seeds:
-        words = draw(config.case if config.what == "reach" else "random", config.depth, WORDS_PER_SEED, seed)
+        kind = config.case if config.what == "reach" else "random"
+        words = draw(kind, config.depth, WORDS_PER_SEED, seed, config.k)
         wrong = torch.cat([mistakes(model, part, config) for part in words.split(BATCH)])
         records.append(checked.record(seed, wrong, layers=2))
     return records
@@ -159,7 +165,7 @@ def mistakes(model, words, config):
     return (says != dyck.legal_tokens(words, config.k, config.depth)).any(-1)
 
 
-def draw(words, depth, n, seed):
+def draw(words, depth, n, seed, k=K):
     """Words of depth D on which the continuation is tried.
 
     Parameters
@@ -173,6 +179,7 @@ def draw(words, depth, n, seed):
     depth : int
     n : int
     seed : int
+    k : int
 
     Returns
     -------
@@ -180,17 +187,17 @@ def draw(words, depth, n, seed):
     """
     rng = np.random.default_rng(seed)
     if words == "random":
-        laws = [dyck.Walk(8 * depth, K, p, depth) for p in (0.5, 0.8)]
+        laws = [dyck.Walk(8 * depth, k, p, depth) for p in (0.5, 0.8)]
         return torch.cat([law.sample(n // 2, rng) for law in laws])
-    types = torch.from_numpy(rng.integers(K, size=(n, depth)))
+    types = torch.from_numpy(rng.integers(k, size=(n, depth)))
     if words == "late nest":
         types[:, 0] = 0
-    nest = torch.cat([types, K + types.flip(1)], 1)
+    nest = torch.cat([types, k + types.flip(1)], 1)
     if words == "late nest":
-        return torch.cat([torch.tensor([0, K]).repeat(n, 3 * depth), nest], 1)
+        return torch.cat([torch.tensor([0, k]).repeat(n, 3 * depth), nest], 1)
     if words == "siblings":
-        kinds = torch.from_numpy(rng.integers(K, size=(n, 3 * depth)))
-        pairs = torch.stack([kinds, K + kinds], -1).flatten(1)
+        kinds = torch.from_numpy(rng.integers(k, size=(n, 3 * depth)))
+        pairs = torch.stack([kinds, k + kinds], -1).flatten(1)
         return torch.cat([nest[:, : depth + 1], pairs, nest[:, depth + 1 :]], 1)
     return nest
 
@@ -206,7 +213,7 @@ def figure(records):
     -------
     matplotlib.figure.Figure
     """
-    reach = records[records["what"] == "reach"]
+    reach = records[(records["what"] == "reach") & (records["k"] == K)]
     drawing, axes = plt.subplots(len(PRECISIONS), 1, figsize=(4.8, 6.0), sharex=True, layout="constrained")
     for axis, precision in zip(axes, PRECISIONS, strict=True):
         for index, (words, label) in enumerate(WORDS.items()):
