@@ -219,10 +219,12 @@ def figure(records):
         for index, (words, label) in enumerate(WORDS.items()):
             here = reach[(reach["precision"] == precision) & (reach["case"] == words)]
             share = 100 * here.groupby("depth")["spoilt"].mean()
-            axis.plot(share.index, share, label=label, markersize=4, **plotting.style(index))
-        axis.set(ylabel="words with a mistake, %", ylim=(-5, 105), xscale="log", title=precision)
+            beside = 5 * (1.5 - index)  # lines at one value are drawn side by side
+            axis.plot(share.index, share + beside, label=label, markersize=4, **plotting.style(index))
+        axis.set(ylim=(-15, 115), yticks=[0, 50, 100], xlim=(0.8, 2000), xscale="log", title=precision)
         axis.set_xticks([1, 4, 16, 64, 256, 1024], ["1", "4", "16", "64", "256", "1024"], minor=False)
         axis.minorticks_off()
+    axes[1].set_ylabel("words with a mistake, %")
     axes[-1].set_xlabel("nesting D")
-    axes[0].legend()
+    axes[0].legend(loc="upper left", bbox_to_anchor=(0, 1.02), ncols=2, columnspacing=1)
     return drawing
