@@ -342,13 +342,13 @@ QUIZ = (
         "Which part loses the digits? The network runs in float64, and one part of it in float32.",
         (
             Option(
-                "Layer 1, where the mean over many tokens is taken.",
-                "Its rounding turns and stretches a vector a little; LayerNorm takes the stretch away again.",
-            ),
-            Option(
                 "The LayerNorm of layer 2.",
                 "It makes unit vectors of equal length, up to rounding, and the score multiplies that error by A.",
                 right=True,
+            ),
+            Option(
+                "Layer 1, where the mean over many tokens is taken.",
+                "Its rounding turns and stretches a vector a little; LayerNorm takes the stretch away again.",
             ),
             Option(
                 "The read-out, which compares numbers of any size.",
@@ -364,13 +364,13 @@ QUIZ = (
                 "This is true: the construction does it.",
             ),
             Option(
+                "For arbitrary strings the same recipe takes k layers.",
+                "This is true: it has to notice a first letter 1, and a block too many.",
+            ),
+            Option(
                 "Since k - 2 layers are enough, they are necessary.",
                 "Necessity is a theorem of its own: at fixed precision, one network for all lengths.",
                 right=True,
-            ),
-            Option(
-                "For arbitrary strings the same recipe takes k layers.",
-                "This is true: it has to notice a first letter 1, and a block too many.",
             ),
         ),
     ),
