@@ -101,7 +101,7 @@ def test_modules_beside_a_file_that_is_no_package_count(tmp_path, monkeypatch):
 def test_of_ours_too(experiment):
     modules = source.imported_modules(experiment)
     assert {"howfar.encodings", "howfar.encodings.additive"} <= set(modules)
-    assert ("howfar.training.members" in modules) == (experiment != "position_codes")
+    assert ("howfar.training.members" in modules) == (experiment not in ("construction", "position_codes"))
     assert not set(modules) & {"howfar", "howfar.experiments", "howfar.plotting", "howfar.claims", "howfar.wasserstein"}
     assert all(Path(path).is_file() for path in modules.values())
 
