@@ -327,3 +327,31 @@ def test_of_several_misjudged_sentences_the_first_is_named(letters, first):
 def test_what_is_changed_in_place_is_named():
     verdict = examine(exercises.find("line/plan"), plan(lambda left: left < 1e-12, in_place=True))
     assert verdict.mistake == "changes its input" and "`a` and `b` in place" in verdict.message
+
+
+# --- constructions --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name, answer",
+    [
+        ("construction/values", lambda k, D: (7 * exercises.find("construction/values").reference(k, D)).tolist()),
+        ("construction/values", lambda k, D: torch.tensor([[1, 0]] * k + [[-1, 0]] * k + [[-D / 2, D / 2]])),
+        ("construction/unit", lambda N: [-100.0 * (N + 1), -np.float64(90), 30]),
+        (
+            "construction/gate",
+            lambda i, j, t: ({(j, t - 1), *((p, t) for p in range(i, j))}, [(j, t), (i, t + 1), (j - 1, t + 1)]),
+        ),
+        ("construction/sentences", lambda: ["d", "b"]),
+    ],
+)
+def test_right_answers_on_constructions_in_other_forms(name, answer):
+    verdict = examine(exercises.find(name), answer)
+    assert verdict.passed, verdict.message
+
+
+@pytest.mark.parametrize("name", ["construction/values", "construction/unit", "construction/gate"])
+@pytest.mark.parametrize("answer", [None, 3, "abc", [1, 2], [[1.0]], float("nan")])
+def test_answers_on_constructions_that_cannot_be_read_fail_without_an_error_of_ours(name, answer):
+    verdict = examine(exercises.find(name), lambda *_: answer)
+    assert not verdict.passed and not isinstance(verdict.got, Exception)
