@@ -2,9 +2,10 @@
 
 On a line `wasserstein_1d`; on trees, in closed form, `tree_wasserstein` (any tree), `trie_wasserstein` (words in their
 prefix tree), `stack_wasserstein` (the stacks of Dyck words) and `stop_wasserstein` (where searches stand); with a cost
-matrix, through POT, `emd2`, `solve`, `sinkhorn` and `sliced_wasserstein`. `dist` has ground metrics between words, `witness` the 1-Lipschitz function that
-shows a distance, `bracket`, `bootstrap` and `permutation_test` what samples say about laws. Arguments follow POT's
-dialect, so that a POT user is at home; bad input raises ValueError here where POT may return a silent number.
+matrix, through POT, `emd2`, `solve`, `sinkhorn` and `sliced_wasserstein`. `dist` has ground metrics between words,
+`witness` the 1-Lipschitz function that shows a distance, `bracket`, `bootstrap` and `permutation_test` what samples say
+about laws. Arguments follow POT's dialect, so that a POT user is at home; bad input raises ValueError here where POT
+may return a silent number.
 """
 
 from howfar.wasserstein.duality import (
