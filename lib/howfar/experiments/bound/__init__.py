@@ -243,23 +243,22 @@ def figure(records):
     -------
     matplotlib.figure.Figure
     """
-    drawing, axis = plt.subplots(figsize=(5.0, 4.2), layout="constrained")
-    for index, (encoding, part) in enumerate(records.groupby("encoding", sort=False)):
-        away = part[part["domain"] != "same law"]
-        look = plotting.style(index)
-        axis.plot(
-            away["w1_embedding"], away["change"].abs().clip(lower=1e-3), look["marker"], color=look["color"],
-            label=f"measured, {encoding}", alpha=0.7,
-        )  # fmt: skip
+    drawing, axis = plt.subplots(figsize=(5.0, 5.4), layout="constrained")
+    trained = records["home"].map(len)
+    away = records[records["domain"] != "same law"]
+    for index, ((encoding, depth, sizes), part) in enumerate(away.groupby(["encoding", "depth", trained], sort=False)):
+        name = f"{encoding}, depth {depth}" + (", one size" if sizes == 1 else "")
+        look = plotting.style(index) | {"linestyle": "", "ms": 4}
+        axis.plot(part["w1_embedding"], part["change"].abs().clip(lower=1e-3), label=name, **look)
     reach = np.array([records["w1_embedding"].min() / 1.3, records["w1_embedding"].max() * 1.3])
     for index, (name, text) in enumerate(
         {"home_ratio": "steepest pair at home", "counted": "certified, counted", "layers": "certified, layers"}.items()
     ):
         low, high = (records[name].min() * reach, records[name].max() * reach)
-        color = plotting.style(index + 2)["color"]
+        color = plotting.COLORS[-1 - index]
         axis.fill_between(reach, low, high, color=color, alpha=0.5, lw=1.5, label=text)
     axis.set(xscale="log", yscale="log", xlabel="W₁, embedded words", ylabel="nats a token")
-    axis.legend()
+    drawing.legend(loc="outside lower center", ncols=2)
     return drawing
 
 
