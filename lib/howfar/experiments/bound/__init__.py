@@ -246,8 +246,8 @@ def figure(records):
     drawing, axis = plt.subplots(figsize=(5.0, 5.4), layout="constrained")
     trained = records["home"].map(len)
     away = records[records["domain"] != "same law"]
-    for index, ((encoding, depth, sizes), part) in enumerate(away.groupby(["encoding", "depth", trained], sort=False)):
-        name = f"{encoding}, depth {depth}" + (", one size" if sizes == 1 else "")
+    for index, ((encoding, depth, kinds), part) in enumerate(away.groupby(["encoding", "depth", trained], sort=False)):
+        name = f"{encoding}, depth {depth}" + (", one size" if kinds == 1 else "")
         look = plotting.style(index) | {"linestyle": "", "ms": 4}
         axis.plot(part["w1_embedding"], part["change"].abs().clip(lower=1e-3), label=name, **look)
     reach = np.array([records["w1_embedding"].min() / 1.3, records["w1_embedding"].max() * 1.3])
