@@ -1,5 +1,8 @@
 """Lower estimates lie below, the certified bound above, the exact norm of the Jacobian."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,8 +10,16 @@ from hypothesis import strategies as st
 
 from howfar.encodings import ENCODINGS, Encoding, make_encoding, register
 from howfar.encodings.contract import scatter_parameters
-from howfar.lipschitz import attention_bound, jacobian_norm, largest_ratio
-from howfar.transformer import Attention, Transformer, TransformerConfig, _hide
+from howfar.lipschitz import (
+    attention_bound,
+    from_embedded,
+    jacobian_norm,
+    largest_ratio,
+    loss_ceiling,
+    model_bound,
+)
+from howfar.lipschitz.model import GELU
+from howfar.transformer import Attention, Transformer, TransformerConfig, _hide, record
 
 few = settings(max_examples=15, deadline=None, derandomize=True)
 
@@ -211,3 +222,102 @@ def test_what_are_no_tensors_is_refused_by_name():
         largest_ratio(lambda x: x.sum(0), x, x + 1)
     with pytest.raises(ValueError, match="distances must hold real numbers"):
         largest_ratio(torch.sin, x, x + 1, distances=["a"] * 3)
+
+
+def whole_model(name, *, depth=2, stretch=1.0, seed=0, **options):
+    """A pre-norm model whose inputs are its embedded tokens: numbers in, numbers out."""
+    torch.manual_seed(seed)
+    config = TransformerConfig(depth=depth, width=8, heads=2, features=8, outputs=3, encoding=name, max_length=16)
+    model = Transformer(replace(config, **options)).double()
+    scatter_parameters(model.encoding)
+    for parameter in model.parameters():
+        parameter.data = stretch * parameter.data
+    model.inputs.weight.data, model.inputs.bias.data = torch.eye(8).double(), torch.zeros(8).double()
+    return model
+
+
+@pytest.mark.parametrize("name", ["none", "learned", "rotary", "alibi", "urpe"])
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 1000), n=st.integers(1, 5), size=st.sampled_from([1e-3, 1.0]), skip=st.booleans(),
+    ratio=st.sampled_from([0, 2]), stretch=st.sampled_from([1.0, 3.0]),
+)  # fmt: skip
+def test_the_whole_models_bound_is_above_the_exact_norm(name, seed, n, size, skip, ratio, stretch):
+    model = whole_model(name, stretch=stretch, seed=seed, skip=skip, mlp_ratio=ratio)
+    x = size * torch.randn(1, n, 8, generator=torch.Generator().manual_seed(seed)).double()
+    bound = model_bound(model, length=n)
+    assert bound.kind == "upper bound"
+    assert exact_norm(model, x) <= bound.value * (1 + 1e-9)
+
+
+def test_the_whole_models_bound_is_the_product_of_its_parts():
+    model = whole_model("none", depth=3)
+    bound = model_bound(model, length=4)
+    assert [part["part"] for part in bound.parts] == [
+        "attention 1", "feed-forward 1", "attention 2", "feed-forward 2", "attention 3", "feed-forward 3", "outputs",
+    ]  # fmt: skip
+    assert bound.value == pytest.approx(np.prod([part["factor"] for part in bound.parts]))
+    for part in bound.parts[:-1]:
+        assert part["factor"] == pytest.approx(1 + part["norm"] * part["layer"])
+    assert model_bound(whole_model("none", mlp_ratio=0), length=4).parts[1]["part"] == "attention 2"
+    without = model_bound(whole_model("none", skip=False), length=4).parts[0]
+    assert without["factor"] == pytest.approx(without["norm"] * without["layer"])
+
+
+def test_the_layernorms_share_is_attained_where_all_features_are_equal():
+    """Without layers the bound is that of LayerNorm and readout, and an input without any spread comes near it."""
+    model = whole_model("none", depth=1, mlp_ratio=0)
+    model.blocks[0].attention.out.weight.data.zero_()
+    model.blocks[0].attention.out.bias.data.zero_()
+    weight = model.outputs.weight.data
+    weight -= weight.mean(1, keepdim=True)  # else the readout's steepest direction is one that LayerNorm takes away
+    exact = exact_norm(model, torch.ones(1, 1, 8).double())
+    assert model_bound(model, length=1).value == pytest.approx(exact, rel=1e-6)
+    assert exact_norm(model, torch.arange(8.0).double().view(1, 1, 8)) < 0.01 * exact  # it takes such an input
+
+
+def test_gelu_is_nowhere_steeper():
+    x = torch.linspace(-6, 6, 100_001).double().requires_grad_()
+    torch.nn.functional.gelu(x).sum().backward()
+    assert float(x.grad.abs().max()) == pytest.approx(GELU, abs=1e-8)
+
+
+@few
+@given(seed=st.integers(0, 1000), stretch=st.sampled_from([1.0, 4.0]))
+def test_no_token_costs_more_than_the_ceiling_and_some_cost_nearly_as_much(seed, stretch):
+    model = whole_model("none", stretch=stretch, seed=seed)
+    ceiling = loss_ceiling(model)
+    assert ceiling.kind == "upper bound"
+    x = torch.randn(400, 8, generator=torch.Generator().manual_seed(seed)).double()
+    steps = model.outputs.weight[None] - model.outputs.weight[:, None]
+    worst = (steps * model.norm.weight).reshape(-1, 8)  # the directions in which one logit passes another fastest
+    losses = -model.outputs(model.norm(torch.cat([x, 100 * worst]))).log_softmax(-1).detach()
+    assert float(losses.max()) <= ceiling.value * (1 + 1e-9)
+    assert float(losses.max()) > 0.5 * ceiling.value
+
+
+def test_a_model_can_be_asked_from_its_embedded_tokens_on():
+    torch.manual_seed(0)
+    model = Transformer(TransformerConfig(width=8, heads=2, vocabulary=5, outputs=5, encoding="learned"))
+    tokens = torch.tensor([[0, 3, 1, 4]])
+    with record(model) as seen:
+        logits = model(tokens)
+    assert torch.equal(from_embedded(model)(seen.hidden[0]), logits)
+    assert torch.equal(model(tokens), logits)  # the hook is gone
+    norm = jacobian_norm(from_embedded(model), seen.hidden[0], iterations=200).value
+    assert 0 < norm <= model_bound(model, length=4).value
+
+
+def test_models_without_a_bound_are_refused_by_name():
+    for norm in ("post", "none"):
+        model = Transformer(TransformerConfig(width=8, heads=2, features=2, norm=norm))
+        with pytest.raises(ValueError, match=f"model must have norm='pre'.*got '{norm}'"):
+            model_bound(model, length=3)
+        with pytest.raises(ValueError, match="norm='pre'"):
+            loss_ceiling(model)
+    with pytest.raises(ValueError, match=r"model must be a howfar\.Transformer, got Attention"):
+        model_bound(Attention(4, 1), length=3)
+    with pytest.raises(ValueError, match="length must be a positive integer"):
+        model_bound(whole_model("none"), length=0)
+    with pytest.raises(ValueError, match=r"model must be a howfar\.Transformer with token inputs"):
+        from_embedded(whole_model("none"))

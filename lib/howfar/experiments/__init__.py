@@ -18,7 +18,14 @@ import importlib
 
 EXPERIMENTS = {
     name: f"howfar.experiments.{name}"
-    for name in ("alibi_attention", "construction", "equivariance", "position_codes", "running_sum")
+    for name in (
+        "alibi_attention",
+        "bound",
+        "construction",
+        "equivariance",
+        "position_codes",
+        "running_sum",
+    )
 }  # name: dotted name of its module
 SCALES = ("quick", "full")
 

@@ -21,7 +21,8 @@ def stack_wasserstein(X_a, X_b, k, *, a=None, b=None, length=None):
 
     .. math:: W_1 = \sum_{v \neq \mathrm{root}} w_{|v|}\, |\mu_a(T_v) - \mu_b(T_v)|
 
-    where mu(T_v) is the share of time that the brackets of v are at the bottom of the stack.
+    where mu(T_v) is the share of time that the brackets of v are at the bottom of the stack. (Words that end before
+    their last bracket is closed, and searches that jump, go to `stop_wasserstein`, as addresses.)
 
     Parameters
     ----------
