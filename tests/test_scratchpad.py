@@ -88,11 +88,13 @@ def test_a_word_problem_that_is_refused(arguments, message):
 def test_rows_of_words_ask_for_what_their_form_says():
     batch = tasks.word_problem(5, 4, "S3", seed=0)
     x, s = batch.inputs, batch.targets
-    direct, supervised, filler, written = (words.rows(batch, form, 6) for form in words.FORMS)
+    direct, supervised, filler, unread, written = (words.rows(batch, form, 6) for form in words.FORMS)
     assert torch.equal(direct.inputs, x) and torch.equal(direct.targets[direct.mask], s[:, -1])
     assert supervised is batch
     assert torch.equal(filler.inputs, torch.cat([x, torch.full((5, 4), 6)], 1))
     assert torch.equal(filler.targets[filler.mask], s[:, -1]) and filler.mask[:, -1].all()
+    assert torch.equal(unread.inputs, filler.inputs) and torch.equal(unread.mask, written.mask)
+    assert torch.equal(unread.targets, written.targets)
     assert torch.equal(written.inputs, torch.cat([x, torch.full((5, 1), 6), s[:, :-1]], 1))
     assert torch.equal(written.targets[written.mask].view(5, 4), s)
 
@@ -213,7 +215,7 @@ def test_records_hold_shares_or_nothing(monkeypatch, problem, forms):
         for record in records:
             shares = [record[name] for name in ("answer", "whole", "forced", "met", "sign", "unanswered")]
             assert all(share is None or 0 <= share <= 1 for share in shares)
-            assert (record["by_position"] is None) == (form not in ("supervised", "written"))
+            assert (record["by_position"] is None) == (form not in ("supervised", "unread", "written"))
             if record["by_position"]:
                 assert record["by_position"][-1] == pytest.approx(record["answer"], abs=1e-4)
     assert scratchpad.figure(pd.DataFrame([{**vars(Config(problem, "typed", 1, 3, (0,))), **records[0]}])).axes

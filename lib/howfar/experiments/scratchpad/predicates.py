@@ -49,7 +49,7 @@ def written_search_beats_the_answer(records):
     sums = measured(records[records["problem"] == scratchpad.SUBSET_SUM], "answer")
     for steps, group in sums.groupby("steps"):
         table = group.pivot(index="seed", columns="form", values="answer")
-        for form in ("typed", "echoed", "summed"):  # in "told" a part is not the model's own
+        for form in table.columns.intersection(["typed", "echoed", "summed"]):  # in "told" a part is not its own
             interval = mean_interval((table[form] - table["answer"]).dropna())
             marked = (form, steps) == ("typed", 2400)
             yield reading(f"{form}, {steps} steps", interval, above(interval, 0), plausible=marked)

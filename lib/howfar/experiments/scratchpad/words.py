@@ -10,7 +10,7 @@ from howfar.training import generate
 
 LENGTH = 8
 TEST_WORDS = 500
-FORMS = ("direct", "supervised", "filler", "written")
+FORMS = ("direct", "supervised", "filler", "unread", "written")
 
 
 def rows(batch, form, elements):
@@ -22,8 +22,10 @@ def rows(batch, form, elements):
         Of `howfar.tasks.word_problem`.
     form : str
         ``"direct"``: the elements, and the product of all at the last. ``"supervised"``: the product so far at every
-        element, said but not read. ``"filler"``: after the elements as many tokens that say nothing, and the product at
-        the last of them. ``"written"``: after the elements the products so far, each read before the next is said.
+        element, said but not read. ``"filler"``: after the elements as many tokens that say nothing, and the product of
+        all at the last of them. ``"unread"``: the same tokens, and at each the product so far, as in the next form, from
+        which it differs in nothing but that. ``"written"``: after the elements the products so far, each read before
+        the next is said.
     elements : int
         Of the group.
 
@@ -40,14 +42,10 @@ def rows(batch, form, elements):
         return tasks.Batch(words, states, last.expand(count, -1))
     if form == "supervised":
         return batch
-    nothing = torch.zeros_like(words)
-    if form == "filler":
-        inputs, targets, asked = fill, states, last
-    else:
-        inputs = torch.cat([fill[:, :1], states[:, :-1]], dim=1)
-        targets, asked = states, torch.ones(length, dtype=torch.bool)
+    read = torch.cat([fill[:, :1], states[:, :-1]], dim=1) if form == "written" else fill
+    asked = last if form == "filler" else torch.ones(length, dtype=torch.bool)
     mask = torch.cat([torch.zeros(length, dtype=torch.bool), asked]).expand(count, -1)
-    return tasks.Batch(torch.cat([words, inputs], 1), torch.cat([nothing, targets], 1), mask)
+    return tasks.Batch(torch.cat([words, read], 1), torch.cat([torch.zeros_like(words), states], 1), mask)
 
 
 def size(config):
@@ -84,7 +82,7 @@ def _one(config, states, said, forced):
     found = {"answer": right[:, -1].double().mean().item()}
     if config.problem == "S3":
         found["sign"] = (_odd(said[:, -1]) == _odd(states[:, -1])).double().mean().item()
-    if config.form in ("supervised", "written"):
+    if config.form in ("supervised", "unread", "written"):
         found["by_position"] = [round(share, 4) for share in right.double().mean(0).tolist()]
         found["whole"] = right.all(1).double().mean().item()
     if config.form == "written":
