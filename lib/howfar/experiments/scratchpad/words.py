@@ -23,9 +23,8 @@ def rows(batch, form, elements):
     form : str
         ``"direct"``: the elements, and the product of all at the last. ``"supervised"``: the product so far at every
         element, said but not read. ``"filler"``: after the elements as many tokens that say nothing, and the product of
-        all at the last of them. ``"unread"``: the same tokens, and at each the product so far, as in the next form, from
-        which it differs in nothing but that. ``"written"``: after the elements the products so far, each read before
-        the next is said.
+        all at the last of them. ``"unread"``: the same tokens, and at each the product so far is said, not read.
+        ``"written"``: after the elements the products so far, each read before the next is said.
     elements : int
         Of the group.
 
