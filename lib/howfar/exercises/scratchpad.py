@@ -285,11 +285,11 @@ FORCED = Exercise(
 
 # --- scratchpad/predict -----------------------------------------------------------------------------------------
 
-_FORMS, _RIGHT = "abcd", {"d"}
+_FORMS, _RIGHT = "abcde", {"e"}
 
 
 def above_guessing():
-    return "d"
+    return "e"
 
 
 def _first_misjudged(answer):
@@ -313,20 +313,26 @@ PREDICT = Exercise(
     wrong=(
         Wrong(
             "four layers are enough",
-            lambda: "ad",
+            lambda: "ae",
             "three doublings multiply eight elements, so four layers could *hold* the answer. Did 600 steps find it? "
             f"Look at the table below. {_COMPARED}",
         ),
         Wrong(
             "saying the states is enough",
-            lambda: "bd",
+            lambda: "be",
             "it gets a state's worth of training at every place, and its first states are right. Its eighth? Look at "
             f"the table below. {_COMPARED}",
         ),
         Wrong(
             "more tokens are enough",
-            lambda: "cd",
+            lambda: "ce",
             f"it has as many places to compute in, and they say nothing. Look at the table below. {_COMPARED}",
+        ),
+        Wrong(
+            "tokens and targets together are enough",
+            lambda: "de",
+            "it says every state after all elements, each at a place of its own, and can't read what it said. Look at "
+            f"the table below. {_COMPARED}",
         ),
         Wrong(
             "nothing helps",
