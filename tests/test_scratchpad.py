@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from howfar import experiments, search, tasks
+from howfar import exercises, experiments, search, tasks
 from howfar.experiments import scratchpad
 from howfar.experiments.scratchpad import Config, sums, words
 from howfar.training import generate
@@ -264,3 +264,56 @@ def test_no_rule_decides_where_seeds_scatter(rule):
     records.loc[records.index[::5], "answer"] = None
     with pytest.raises(ValueError, match="have no number in 'answer'"):
         RULES[rule](records)
+
+
+# --- answers that weaker checkers would misjudge --------------------------------------------------------------------
+
+
+def states_by_accumulation(word, table):
+    return np.array([*word, len(table), *itertools.accumulate(word, lambda state, element: table[state][element])])
+
+
+def slips_of_pairs(word, said, table):
+    follows = [word[0]] + [table[state][element] for state, element in zip(said, word[1:], strict=False)]
+    return int(np.sum(np.array(follows) != np.array(said)))
+
+
+def forced_with_arrays(words, table, belief):
+    words, table, belief = np.array(words), np.array(table), np.array(belief)
+    true = said = words[:, 0]
+    right = []
+    for elements in words[:, 1:].T:
+        right.append(belief[true, elements] == table[true, elements])
+        true, said = table[true, elements], belief[said, elements]
+    return [np.mean(right), np.mean(said == true)]
+
+
+@pytest.mark.parametrize(
+    "name, answer",
+    [
+        ("states", states_by_accumulation),
+        ("states", lambda word, table: tuple(states_by_accumulation(word, table).tolist())),
+        ("slips", slips_of_pairs),
+        ("forced", forced_with_arrays),
+        ("predict", lambda: ["e"]),
+        ("predict", lambda: {"e"}),
+        ("repair", lambda: dict(condition="TC0 != NC1", verb="express", group="A5", lengths="all")),
+    ],
+)
+def test_right_answers_in_another_style_pass(name, answer):
+    assert exercises.examine(exercises.find(f"scratchpad/{name}"), answer)
+
+
+@pytest.mark.parametrize(
+    "name, answer",
+    [
+        ("states", lambda word, table: [*word, len(table), *[0] * len(word)]),
+        ("slips", lambda word, said, table: 0),
+        ("slips", lambda word, said, table: len(word)),
+        ("forced", lambda words, table, belief: (1.0, 1.0)),
+        ("predict", lambda: "abcde"),
+        ("repair", lambda: {"group": "A5"}),
+    ],
+)
+def test_answers_that_read_nothing_fail(name, answer):
+    assert not exercises.examine(exercises.find(f"scratchpad/{name}"), answer)
