@@ -346,7 +346,8 @@ PREDICT = Exercise(
 
 
 def repaired():
-    return {"group": "A5", "lengths": "all", "verb": "express", "condition": "TC0 != NC1"}
+    which = {"group": "A5", "lengths": "all"}
+    return which | {"verb": "express", "condition": "TC0 != NC1"}
 
 
 def _but(**parts):
@@ -399,18 +400,12 @@ EXERCISES = [STATES, PREDICT, SLIPS, FORCED, REPAIR]
 
 QUIZ = (
     Question(
-        "A model that says the states at every element, without reading them, gets the first ones right and the eighth "
-        "by chance. The same states written into its text: all right. What differs?",
+        "After the prompt a model says eight states at eight tokens that say nothing, and gets the eighth right by chance. "
+        "Another says the same eight and each is its next token: all right. What differs?",
         (
             Option("The number of targets in training.", "Both are trained on every state."),
-            Option(
-                "Whether a state that was said is among the tokens that are read next.",
-                "Targets and words are the same; only the feedback differs.",
-                True,
-            ),
-            Option(
-                "The number of layers.", "It is the same. In the text, though, the path through layers gets longer."
-            ),
+            Option("The number of tokens.", "Both have sixteen, and as many layers at each."),
+            Option("Whether a state that was said is read in the next step.", "That is the only difference.", True),
         ),
     ),
     Question(
