@@ -400,8 +400,8 @@ EXERCISES = [STATES, PREDICT, SLIPS, FORCED, REPAIR]
 
 QUIZ = (
     Question(
-        "After the prompt a model says eight states at eight tokens that say nothing, and gets the eighth right by chance. "
-        "Another says the same eight and each is its next token: all right. What differs?",
+        "After the prompt a model says eight states at eight tokens that say nothing, and gets the eighth right by "
+        "chance. Another says the same eight and each is its next token: all right. What differs?",
         (
             Option("The number of targets in training.", "Both are trained on every state."),
             Option("The number of tokens.", "Both have sixteen, and as many layers at each."),

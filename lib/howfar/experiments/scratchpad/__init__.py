@@ -49,19 +49,19 @@ def grid(scale):
 
     ``"quick"``: the word problem of S3 at depth 1 and 2, answered directly and with the states written, two seeds.
     ``"full"``: S3 in all forms at depth 1, 2 and 4, five seeds; subset sums in all forms at depth 2, three seeds, with
-    2400 steps, and two of them with 600; A5 directly and written at depth 1, 2 and 4, three seeds, in twice the width,
-    and Z60 so at depth 2; and S3 without written states at depth 4 with five times the steps.
+    2400 steps, and two of them with 600; A5 directly and written at depth 1 and 2, three seeds, in twice the width, at
+    depth 4 two seeds, and Z60 so at depth 2.
     """
     if scale == "quick":
         return [_group("S3", form, depth, (0, 1)) for depth in (1, 2) for form in ("direct", "written")]
-    five, three = tuple(range(5)), tuple(range(3))
+    five, three, two = (tuple(range(count)) for count in (5, 3, 2))
     s3 = [_group("S3", form, depth, five) for depth in (1, 2, 4) for form in words.FORMS]
-    a5 = {depth: [_group("A5", form, depth, three) for form in ("written", "direct")] for depth in (1, 2, 4)}
+    forms = ("written", "direct")
+    a5 = {d: [_group("A5", form, d, seeds) for form in forms] for d, seeds in ((1, three), (2, three), (4, two))}
     long = [Config(SUBSET_SUM, form, 2, 2400, three) for form in sums.FORMS]
     short = [Config(SUBSET_SUM, form, 2, 600, three) for form in ("answer", "typed")]
-    z60 = [_group("Z60", form, 2, three) for form in ("written", "direct")]
-    longer = [Config("S3", form, 4, 3000, three) for form in ("supervised", "direct")]
-    return [*s3, *long, *a5[2], *a5[1], *short, *z60, *a5[4], *longer]
+    z60 = [_group("Z60", form, 2, three) for form in forms]
+    return [*s3, *long, *a5[2], *a5[1], *short, *z60, *a5[4]]
 
 
 def _group(group, form, depth, seeds):
