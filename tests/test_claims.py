@@ -123,6 +123,13 @@ TURNED = {
     "wavelet_tells_positions_apart": lambda r, up: r.assign(gap=1.0 if up else 0.0),
     "wavelets_converge": lambda r, up: r.assign(spread_far=0.0 if up else 1.0),
     "sinusoid_repeats": lambda r, up: r.assign(return_ratio=0.1 if up else 1.5),
+    "written_states_beat_direct_answers": lambda r, up: r.assign(
+        answer=(r["form"] == "written") * (1.0 if up else 0.4)
+    ),
+    "shallow_models_gain_more": lambda r, up: r.assign(
+        answer=((r["form"] == "written") & (r["depth"] == (1 if up else 4))) * 1.0
+    ),
+    "written_search_beats_the_answer": lambda r, up: r.assign(answer=((r["form"] == "answer") != up) * 1.0),
 }
 EXISTS = ("transforms_can_beat_sinusoid", "fit_is_no_guarantee")  # to find none contradicts nothing
 
