@@ -25,6 +25,7 @@ EXPERIMENTS = {
         "equivariance",
         "position_codes",
         "running_sum",
+        "scratchpad",
     )
 }  # name: dotted name of its module
 SCALES = ("quick", "full")

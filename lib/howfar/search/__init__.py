@@ -7,7 +7,7 @@ choose = open the label's bracket, backtrack = close it.
 
 from howfar.search.problems import Countdown, NQueens, Problem, SubsetSum, Sudoku4
 from howfar.search.searchers import Search, breadth_first, depth_first
-from howfar.search.text import FIRST, SEPARATOR, START, STOP, text_size, write_prompt, write_search
+from howfar.search.text import FIRST, SEPARATOR, START, STOP, TEXT_FORMATS, text_size, write_prompt, write_search
 from howfar.search.traces import FORMATS, from_dyck, to_dyck, trace, trace_size
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "SEPARATOR",
     "START",
     "STOP",
+    "TEXT_FORMATS",
     "Countdown",
     "NQueens",
     "Problem",

@@ -7,11 +7,13 @@ stands as ``FIRST + t``.
 import torch
 
 from howfar import checks
+from howfar.search.problems import SubsetSum
 from howfar.search.searchers import Search
-from howfar.search.traces import trace, trace_size
+from howfar.search.traces import FORMATS, trace, trace_size
 
 START, SEPARATOR, STOP = 10, 11, 12
 FIRST = 13
+TEXT_FORMATS = (*FORMATS, "summed")
 
 
 def write_prompt(problem, *, digits=(3, 2)):
@@ -60,7 +62,8 @@ def write_search(problem, search, *, format="echoed", digits=(3, 2)):
     search : Search
         Of that problem.
     format : str
-        Of the trace, as in `trace`.
+        Of the trace, as in `trace`; or ``"summed"``: a typed trace of a `SubsetSum` with the running sum after each
+        move, the sum of the numbers taken so far, in the digits of the target.
     digits : (int, int)
         As in `write_prompt`.
 
@@ -72,17 +75,41 @@ def write_search(problem, search, *, format="echoed", digits=(3, 2)):
     Raises
     ------
     ValueError
-        As `write_prompt` and `trace` do.
+        As `write_prompt` and `trace` do, or if a problem without running sums shall be ``"summed"``.
+
+    Examples
+    --------
+    >>> from howfar.search import SubsetSum, depth_first
+    >>> problem = SubsetSum((7, 2), 2)  # leave the first number, take the second
+    >>> write_search(problem, depth_first(problem), format="summed", digits=(1, 1))
+    tensor([10,  2,  7,  2, 11, 14,  0, 13,  2, 12])
     """
     if not isinstance(search, Search):
         raise ValueError(f"search must be what depth_first or breadth_first returned, got {search!r}")
+    checks.choice("format", format, TEXT_FORMATS)
     prompt = write_prompt(problem, digits=digits)
-    return torch.cat([prompt, FIRST + trace(search, format=format), torch.tensor([STOP])])
+    if format == "summed":
+        body = _with_sums(problem, search, digits[0])
+    else:
+        body = FIRST + trace(search, format=format)
+    return torch.cat([prompt, body, torch.tensor([STOP])])
 
 
 def text_size(branching, *, format="echoed"):
     """How many different tokens such rows have: the ``vocabulary`` of a model that reads them."""
-    return FIRST + trace_size(branching, format=format)
+    checks.choice("format", format, TEXT_FORMATS)
+    return FIRST + trace_size(branching, format="typed" if format == "summed" else format)
+
+
+def _with_sums(problem, search, places):
+    """The moves of a typed trace, each with the sum of the numbers taken so far."""
+    if not isinstance(problem, SubsetSum):
+        raise ValueError(f"format 'summed' is for a SubsetSum, which has a running sum; got {problem!r}")
+    tokens = []
+    for move, path in zip(trace(search).tolist(), search.addresses, strict=True):
+        taken = sum(number for number, label in zip(problem.numbers, path, strict=False) if label == 0)
+        tokens += [FIRST + move, *_decimal("a running sum", taken, places)]
+    return torch.tensor(tokens, dtype=torch.long)
 
 
 def _decimal(name, value, places):

@@ -2,6 +2,7 @@
 
 from howfar.tasks.batch import Batch, cross_entropy, mean_squared_error
 from howfar.tasks.blocks import alternating_blocks, with_start
+from howfar.tasks.groups import multiplication_table, word_problem
 from howfar.tasks.recall import lag_recall
 from howfar.tasks.searching import search_traces
 from howfar.tasks.sums import running_sum
@@ -12,7 +13,9 @@ __all__ = [
     "cross_entropy",
     "lag_recall",
     "mean_squared_error",
+    "multiplication_table",
     "running_sum",
     "search_traces",
     "with_start",
+    "word_problem",
 ]
