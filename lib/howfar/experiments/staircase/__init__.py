@@ -52,7 +52,7 @@ class Config:
 
 
 def grid(scale):
-    """Three to five blocks by one to three layers, `QUICK_STEPS` steps (``"quick"``); or three to eight blocks by one to
+    """Three to five blocks by one to three layers, `QUICK_STEPS` steps (``"quick"``); or three to eight by one to
     six layers, three times as many steps, and then the quick grid with three fresh sets of seeds (``"full"``).
     """
     quick = [Config(k, depth, steps=QUICK_STEPS) for k in range(3, 6) for depth in range(1, 4)]
