@@ -2,13 +2,14 @@
 
 from howfar.tasks.batch import Batch, cross_entropy, mean_squared_error
 from howfar.tasks.blocks import alternating_blocks, with_start
-from howfar.tasks.recall import lag_recall
+from howfar.tasks.recall import k_hop, lag_recall
 from howfar.tasks.sums import running_sum
 
 __all__ = [
     "Batch",
     "alternating_blocks",
     "cross_entropy",
+    "k_hop",
     "lag_recall",
     "mean_squared_error",
     "running_sum",
