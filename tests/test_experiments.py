@@ -11,7 +11,7 @@ import torch
 
 from howfar import Transformer, experiments, runs, tasks
 from howfar import record as watch
-from howfar.experiments import alibi_attention, equivariance, position_codes, running_sum, staircase
+from howfar.experiments import alibi_attention, equivariance, k_hop, position_codes, running_sum, staircase
 from howfar.training import train
 
 NAMES = list(experiments.EXPERIMENTS)
@@ -354,6 +354,74 @@ def test_a_missing_number_is_no_verdict_on_the_staircase():
     records.loc[7, "exact_match"] = math.nan
     with pytest.raises(ValueError, match="no number in 'exact_match'"):
         statuses("missing_layer_hides_in_range", records)
+
+
+# --- k-hop ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_number_of_hops_is_asked_equally_often():
+    config = k_hop.Config(2, most_hops=3)
+    batch = k_hop.sample(config, torch.Generator().manual_seed(0))
+    batch.check()
+    assert batch.inputs.shape == (4 * k_hop.BATCH, k_hop.LENGTH + 1)
+    assert torch.bincount(batch.inputs[:, 0]).tolist() == [0] * 4 + [k_hop.BATCH] * 4
+    assert not batch.mask[:, 0].any() and batch.mask[:, 1:].all()
+    same = batch.inputs[:, 0] == 4  # no hop: repeat the letter
+    assert torch.equal(batch.targets[same, 1:], batch.inputs[same, 1:])
+
+
+def test_k_hop_records_every_seed_and_number_of_hops(monkeypatch):
+    monkeypatch.setattr(k_hop, "TEST_SEQUENCES", 30)
+    frame = pd.DataFrame(k_hop.run(k_hop.Config(1, width=8, most_hops=2, steps=3, seeds=(5, 7))))
+    assert sorted(zip(frame["seed"], frame["hops"], strict=True)) == [(s, h) for s in (5, 7) for h in (0, 1, 2)]
+    assert frame["accuracy"].between(0, 1).all() and frame["loss"].notna().all()
+    assert len(experiments.grid("k_hop", "full")[0].seeds) == 5
+
+
+def test_the_baselines_of_k_hop_are_what_their_answers_score():
+    class Answers:
+        """Its members say: the right answer, that of one hop more, always the letter 0."""
+
+        members = pd.DataFrame({"loss": [0.0] * 3})
+
+        def __call__(self, inputs):
+            hops = int(inputs[0, 0]) - k_hop.LETTERS
+            said = [k_hop.asked(len(inputs), h, 10_000).targets for h in (hops, (hops + 1) % 3)]
+            return torch.nn.functional.one_hot(torch.stack([*said, torch.zeros_like(said[0])]), 5).float()
+
+    frame = pd.DataFrame(k_hop.measure(Answers(), k_hop.Config(2, most_hops=2, seeds=(0, 1, 2))))
+    right, other, constant = (frame[frame["seed"] == seed].set_index("hops") for seed in (0, 1, 2))
+    assert (right["accuracy"] == 1).all() and (right["accuracy_late"] == 1).all()
+    assert (other["accuracy"] <= other["other_hops"] + 1e-9).all() and (other["accuracy"] < 0.7).all()
+    assert (constant["accuracy"] <= constant["commonest"] + 1e-9).all()
+    assert right.loc[0, "knows_the_end"] == 0.25 and right["knows_the_end"].is_monotonic_increasing
+
+
+def test_k_hop_predicates_follow_the_best_of_the_seeds():
+    def records(learned):
+        cells = [(depth, hops, seed) for depth in (1, 2, 3, 4) for hops in range(5) for seed in range(5)]
+        shares = [1.0 if hops <= learned[depth] and seed == 3 else 0.6 for depth, hops, seed in cells]
+        frame = pd.DataFrame(cells, columns=["depth", "hops", "seed"])
+        return frame.assign(accuracy=shares, accuracy_late=shares)
+
+    names = ("reach_doubles", "reach_no_more_than_doubles", "proved_reach_is_learned")
+    rules = experiments.predicates("k_hop")
+    for learned, expected in [
+        ({1: 0, 2: 1, 3: 2, 4: 4}, ["holds", "holds", "contradicted"]),
+        ({1: 0, 2: 1, 3: 3, 4: 4}, ["holds", "contradicted", "holds"]),
+        ({1: 0, 2: 1, 3: 2, 4: 3}, ["contradicted", "holds", "contradicted"]),
+        ({1: 1, 2: 1, 3: 3, 4: 4}, ["holds", "contradicted", "holds"]),
+    ]:
+        for name, status in zip(names, expected, strict=True):
+            assert rules[name](records(learned))["status"].tolist() == [status] * 2, name
+
+
+def test_k_hop_is_drawn_by_depth():
+    cells = [(depth, hops, seed) for depth in (1, 2) for hops in range(3) for seed in (0, 1)]
+    frame = pd.DataFrame(cells, columns=["depth", "hops", "seed"]).assign(accuracy=0.5, knows_the_end=0.3)
+    (axis,) = k_hop.figure(frame).axes
+    assert [line.get_label() for line in axis.lines][1::2] == ["1", "2"]
+    plt.close("all")
 
 
 # --- where ALiBi looks ----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import importlib
 
 EXPERIMENTS = {
     name: f"howfar.experiments.{name}"
-    for name in ("alibi_attention", "equivariance", "position_codes", "running_sum", "staircase")
+    for name in ("alibi_attention", "equivariance", "k_hop", "position_codes", "running_sum", "staircase")
 }  # name: dotted name of its module
 SCALES = ("quick", "full")
 

@@ -49,9 +49,9 @@ def lag_recall(batch, length, *, lag=3, vocabulary=8, seed=None, device="cpu"):
 def k_hop(n, length, hops, *, vocabulary=4, seed=None, device="cpu"):
     r"""Where does a chain of look-ups lead? Asked at every position.
 
-    One hop from a letter goes to its last earlier occurrence and one place on: to what followed it there. The answer
-    at each position is the letter that ``hops`` hops in a row arrive at. One hop is an induction head's task, none is to
-    repeat the letter itself. Letters are independent and uniform.
+    One hop from a letter goes to its last earlier occurrence and one place on: to what followed it there. The
+    answer at each position is the letter where ``hops`` hops in a row arrive. One hop is the task of an induction
+    head, none is to repeat the letter itself. Letters are independent and uniform.
 
     Parameters
     ----------

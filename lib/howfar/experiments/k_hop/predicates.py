@@ -1,0 +1,44 @@
+"""The claims that k-hop decides: see `howfar.experiments.judging`.
+
+A cell is a number of layers and of hops; its number is the best accuracy of its five seeds, since the question is what
+the layers can do. A cell is learned if that is above 99 % of the positions.
+"""
+
+from howfar.experiments.judging import above, below, exactly, measured, predicate, reading
+
+LEARNED = 0.99
+PLAUSIBLE = "all positions count, as in the source's task; the best of the seeds, since its models train far longer"
+COLUMNS = {"accuracy": "all positions", "accuracy_late": "the second half of the positions"}
+
+
+@predicate(bar=("above", LEARNED), written="before", plausible=PLAUSIBLE)
+def reach_doubles(records):
+    """With 2, 3 and 4 layers up to 1, 2 and 4 hops are learned, each layer doubling the hops, as in the source with 4,
+    5 and 6 layers and 4, 8 and 16 hops. Shown is the lowest accuracy of these cells, each the best of its seeds.
+    """
+    yield from _readings(records, lambda depth, hops: depth >= 2 and hops <= 2 ** (depth - 2), min, above)
+
+
+@predicate(bar=("below", LEARNED), written="before", plausible=PLAUSIBLE)
+def reach_no_more_than_doubles(records):
+    """With 1, 2 and 3 layers more than 0, 1 and 2 hops are not learned. Shown is the highest accuracy of these cells,
+    each the best of its seeds.
+    """
+    yield from _readings(records, lambda depth, hops: depth <= 3 and hops > (0, 1, 2)[depth - 1], max, below)
+
+
+@predicate(bar=("above", LEARNED), written="before", plausible=PLAUSIBLE)
+def proved_reach_is_learned(records):
+    """As many hops are learned as the theorem builds: k hops with floor(log2 k) + 2 layers, so up to 1, 3 and (of those
+    that are run) 4 hops with 2, 3 and 4 layers. Shown is the lowest accuracy of these cells, each the best of its
+    seeds.
+    """
+    yield from _readings(records, lambda depth, hops: depth >= 2 and 0 < hops < 2 ** (depth - 1), min, above)
+
+
+def _readings(records, chosen, worst, status):
+    """A reading for each way to count, of the least favourable of the chosen cells."""
+    for column, name in COLUMNS.items():
+        best = measured(records, column).groupby(["depth", "hops"])[column].max()
+        interval = exactly(worst(value for cell, value in best.items() if chosen(*cell)))
+        yield reading(f"{name}, best of the seeds", interval, status(interval, LEARNED), plausible=column == "accuracy")
