@@ -299,3 +299,35 @@ def test_every_kind_of_seed(problem):
 def test_what_is_no_whole_number_is_refused_not_rounded(make, name):
     with pytest.raises(ValueError, match=f"^({name})"):
         make()
+
+
+@pytest.mark.parametrize("problem", [search.SubsetSum((7, 12), 19), search.Countdown((2, 3, 10), 16)])
+@pytest.mark.parametrize("format", search.FORMATS)
+def test_a_written_search_can_be_read_back(problem, format):
+    found = search.depth_first(problem)
+    row = search.write_search(problem, found, format=format).tolist()
+    end = row.index(search.SEPARATOR)
+    assert row[0] == search.START and row[-1] == search.STOP
+    digits = "".join(map(str, row[1:end]))
+    assert (int(digits[:3]), *(int(digits[i : i + 2]) for i in range(3, len(digits), 2))) == (
+        problem.target, *problem.numbers,
+    )  # fmt: skip
+    tokens = [token - search.FIRST for token in row[end + 1 : -1]]
+    word = search.to_dyck(tokens, problem.branching, format=format)
+    assert tuple(dyck.open_stack(word, problem.branching)) == found.solutions[0]
+    assert max(row) < search.text_size(problem.branching, format=format)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((search.NQueens(4),), "problem must have numbers and a target"),
+        ((search.SubsetSum((100,), 0),), r"numbers\[0\] must have at most 2 digits, got 100"),
+        ((search.SubsetSum((1,), 1), 3), "digits must be a pair"),
+        ((search.SubsetSum((1,), 1), (0, 2)), r"digits\[0\]"),
+    ],
+)
+def test_a_prompt_refuses_what_it_cannot_write(arguments, message):
+    problem, *digits = arguments
+    with pytest.raises(ValueError, match=message):
+        search.write_prompt(problem, **({"digits": digits[0]} if digits else {}))

@@ -8,6 +8,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from howfar.search import (
+    FIRST,
+    SEPARATOR,
+    START,
+    STOP,
+    SubsetSum,
+    breadth_first,
+    depth_first,
+    text_size,
+    trace,
+    write_prompt,
+)  # fmt: skip
 from howfar.tasks import (
     Batch,
     alternating_blocks,
@@ -16,6 +28,7 @@ from howfar.tasks import (
     lag_recall,
     mean_squared_error,
     running_sum,
+    search_traces,
     with_start,
 )  # fmt: skip
 from howfar.transformer import Transformer, TransformerConfig
@@ -279,3 +292,44 @@ def test_a_start_token_stands_in_front_and_does_not_count():
     assert torch.equal(batch.mask[:, 1:], plain.mask)
     with pytest.raises(ValueError, match="positions"):
         with_start(plain._replace(positions=torch.arange(6)), 2)
+
+
+def test_a_drawn_batch_keeps_rows_together():
+    batch = alternating_blocks(5, (4, 9), 3, seed=0)
+    batch = batch._replace(positions=torch.arange(9) + 10 * torch.arange(5)[:, None])
+    drawn = batch.draw(64, seed=1)
+    drawn.check()
+    rows = drawn.positions[:, 0] // 10
+    assert set(rows.tolist()) == set(range(5))
+    for part, source in zip(drawn, batch, strict=True):
+        assert torch.equal(part, source[rows])
+    shared = batch._replace(positions=torch.arange(9), mask=None).draw(3, seed=1)
+    assert shared.mask is None and torch.equal(shared.positions, torch.arange(9))
+
+
+@pytest.mark.parametrize("strategy", ["depth-first", "breadth-first"])
+def test_search_traces_count_the_trace_and_nothing_else(strategy):
+    problems = [SubsetSum.random(n, largest=20, seed=n) for n in (2, 3, 4, 5)]
+    made = search_traces(problems, strategy=strategy)
+    made.check()
+    assert int(made.inputs.max()) < text_size(2) and (made.inputs[:, 0] == START).all()
+    assert ((made.inputs == SEPARATOR).sum(1) == 1).all()
+    for problem, tokens, targets, mask in zip(problems, *made[:3], strict=True):
+        search = (depth_first if strategy == "depth-first" else breadth_first)(problem)
+        counted = targets[mask]
+        assert torch.equal(counted[:-1] - FIRST, trace(search, format="echoed")) and counted[-1] == STOP
+        first = len(write_prompt(problem))
+        assert torch.equal(tokens[:first], write_prompt(problem)) and int(mask.nonzero()[0]) == first - 1
+        assert torch.equal(tokens[first : first + len(counted) - 1], counted[:-1])  # each answer is read next
+    cut = search_traces(problems, strategy=strategy, length=18)
+    assert torch.equal(cut.inputs, made.inputs[:, :18]) and torch.equal(cut.mask, made.mask[:, :18])
+
+
+def test_search_traces_refuse_what_they_cannot_hold():
+    problem = SubsetSum((3, 4), 7)
+    with pytest.raises(ValueError, match="prompt's 9 tokens, got 8"):
+        search_traces([problem], length=8)
+    with pytest.raises(ValueError, match="must be 'echoed'"):
+        search_traces([problem], strategy="breadth-first", format="typed")
+    with pytest.raises(ValueError, match="problems is empty"):
+        search_traces([])

@@ -7,10 +7,15 @@ choose = open the label's bracket, backtrack = close it.
 
 from howfar.search.problems import Countdown, NQueens, Problem, SubsetSum, Sudoku4
 from howfar.search.searchers import Search, breadth_first, depth_first
+from howfar.search.text import FIRST, SEPARATOR, START, STOP, text_size, write_prompt, write_search
 from howfar.search.traces import FORMATS, from_dyck, to_dyck, trace, trace_size
 
 __all__ = [
+    "FIRST",
     "FORMATS",
+    "SEPARATOR",
+    "START",
+    "STOP",
     "Countdown",
     "NQueens",
     "Problem",
@@ -20,7 +25,10 @@ __all__ = [
     "breadth_first",
     "depth_first",
     "from_dyck",
+    "text_size",
     "to_dyck",
     "trace",
     "trace_size",
+    "write_prompt",
+    "write_search",
 ]

@@ -3,6 +3,7 @@
 from howfar.tasks.batch import Batch, cross_entropy, mean_squared_error
 from howfar.tasks.blocks import alternating_blocks, with_start
 from howfar.tasks.recall import k_hop, lag_recall
+from howfar.tasks.searching import search_traces
 from howfar.tasks.sums import running_sum
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "lag_recall",
     "mean_squared_error",
     "running_sum",
+    "search_traces",
     "with_start",
 ]

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
+from howfar import checks
+
 
 class Batch(NamedTuple):
     """Some sequences and what a model should say about them: what a task returns, and what a loss is given.
@@ -48,6 +50,18 @@ class Batch(NamedTuple):
                 raise ValueError(f"mask must be bool of shape {want}, got {got}")
             if not self.mask.any():
                 raise ValueError("mask is False everywhere: no target counts")
+
+    def draw(self, n, *, seed=None):
+        """n of its rows at random, with replacement: a fresh batch from sequences made beforehand.
+
+        ``seed`` is an int, a `torch.Generator`, a `numpy.random.Generator` or None. Positions (length,) stay as they
+        are.
+        """
+        rows = torch.randint(len(self.inputs), (checks.count("n", n),), generator=checks.torch_generator(seed))
+        shared = self.positions is not None and self.positions.ndim == 1
+        parts = (part if part is None else part[rows.to(part.device)] for part in self[:3])
+        where = self.positions if shared or self.positions is None else self.positions[rows.to(self.positions.device)]
+        return Batch(*parts, where)
 
     def to(self, device):
         """The same batch on another device."""
