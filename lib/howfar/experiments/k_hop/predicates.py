@@ -1,6 +1,6 @@
 """The claims that k-hop decides: see `howfar.experiments.judging`.
 
-A cell is a number of layers and of hops; its number is the best accuracy of its five seeds, since the question is what
+A cell is a number of layers and of hops; its number is the best accuracy of its seeds, since the question is what
 the layers can do. A cell is learned if that is above 99 % of the positions.
 """
 

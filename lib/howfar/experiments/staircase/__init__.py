@@ -53,13 +53,16 @@ class Config:
 
 def grid(scale):
     """Three to five blocks by one to three layers, `QUICK_STEPS` steps (``"quick"``); or three to eight by one to
-    six layers, three times as many steps, and then the quick grid with three fresh sets of seeds (``"full"``).
+    six layers, three times as many steps, and the quick grid with three fresh sets of seeds (``"full"``: the cells
+    at the stairs first, where the answer is, then the fresh seeds, then the rest).
     """
     quick = [Config(k, depth, steps=QUICK_STEPS) for k in range(3, 6) for depth in range(1, 4)]
     if scale == "quick":
         return quick
     full = [Config(k, depth, seeds=FULL_SEEDS) for k in range(3, 9) for depth in range(1, 7)]
-    return full + [replace(config, seeds=seeds) for seeds in FRESH for config in quick]
+    stairs = [config for config in full if config.blocks - config.depth in (2, 3)]
+    fresh = [replace(config, seeds=seeds) for seeds in FRESH for config in quick]
+    return stairs + fresh + [config for config in full if config not in stairs]
 
 
 def run(config, device="cpu"):
