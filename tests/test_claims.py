@@ -123,6 +123,17 @@ TURNED = {
     "wavelet_tells_positions_apart": lambda r, up: r.assign(gap=1.0 if up else 0.0),
     "wavelets_converge": lambda r, up: r.assign(spread_far=0.0 if up else 1.0),
     "sinusoid_repeats": lambda r, up: r.assign(return_ratio=0.1 if up else 1.5),
+    "enough_layers_generalise": lambda r, up: r.assign(exact_match=1.0 if up else 0.9),
+    "too_few_layers_fall_short": lambda r, up: r.assign(exact_match=0.9 if up else 1.0),
+    "rows_are_as_reported": lambda r, up: r.assign(
+        exact_match=(r["depth"] >= r["blocks"] - 2).astype(float) if up else 0.5
+    ),
+    "missing_layer_hides_in_range": lambda r, up: r.assign(
+        exact_match=(r["range"] == "in range").astype(float) if up else 1.0
+    ),
+    "reach_doubles": lambda r, up: r.assign(accuracy=float(up), accuracy_late=float(up)),
+    "reach_no_more_than_doubles": lambda r, up: r.assign(accuracy=float(not up), accuracy_late=float(not up)),
+    "proved_reach_is_learned": lambda r, up: r.assign(accuracy=float(up), accuracy_late=float(up)),
 }
 EXISTS = ("transforms_can_beat_sinusoid", "fit_is_no_guarantee")  # to find none contradicts nothing
 
