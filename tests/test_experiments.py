@@ -418,9 +418,11 @@ def test_k_hop_predicates_follow_the_best_of_the_seeds():
 
 def test_k_hop_is_drawn_by_depth():
     cells = [(depth, hops, seed) for depth in (1, 2) for hops in range(3) for seed in (0, 1)]
-    frame = pd.DataFrame(cells, columns=["depth", "hops", "seed"]).assign(accuracy=0.5, knows_the_end=0.3)
+    frame = pd.DataFrame(cells, columns=["depth", "hops", "seed"]).assign(
+        accuracy=0.5, knows_the_end=0.3, other_hops=0.6
+    )
     (axis,) = k_hop.figure(frame).axes
-    assert [line.get_label() for line in axis.lines][1::2] == ["1", "2"]
+    assert [line.get_label() for line in axis.lines if line.get_label()[0] != "_"] == ["1", "2", "other", "guess"]
     plt.close("all")
 
 

@@ -247,8 +247,9 @@ def hop(letters, k):
     out = []
     for place in range(len(letters)):
         for _ in range(k):
-            before = [j for j in range(1, place + 1) if letters[j - 1] == letters[place]]
-            place = before[-1] if before else -1
+            here = letters[place]
+            follows = [j for j in range(1, place + 1) if letters[j - 1] == here]
+            place = follows[-1] if follows else -1
             if place < 0:
                 break
         out.append(letters[place] if place >= 0 else -1)

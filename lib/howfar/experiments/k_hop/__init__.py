@@ -136,7 +136,7 @@ def baselines(hops, most_hops):
 
 
 def figure(records):
-    """Accuracy by the number of hops: a dot for each seed, a line for each depth through its best seeds.
+    """Accuracy by the number of hops: a dot for each seed, a line for each depth through its best seeds, two baselines.
 
     Parameters
     ----------
@@ -154,8 +154,11 @@ def figure(records):
         axis.plot(there["hops"] + shift, 100 * there["accuracy"], **look | {"linestyle": "", "alpha": 0.6})
         best = there.groupby("hops")["accuracy"].max()
         axis.plot(best.index + shift, 100 * best, label=f"{depth}", **look | {"marker": ""})
-    guess = records.groupby("hops")["knows_the_end"].first()
-    axis.plot(guess.index, 100 * guess, color=plotting.INK, ls=":", lw=1.2, label="guess")
+    for column, label, line in (("other_hops", "other", "--"), ("knows_the_end", "guess", ":")):
+        share = records.groupby("hops")[column].first()
+        axis.plot(share.index, 100 * share, color=plotting.INK, ls=line, lw=1.2, label=label)
     axis.set(xlabel="hops", ylabel="positions right, %", xticks=sorted(records["hops"].unique()), ylim=(0, 104))
-    drawing.legend(title="layers", loc="outside upper center", ncols=len(depths) + 1, columnspacing=1)
+    drawing.legend(
+        title="layers", loc="outside upper center", ncols=len(depths) + 2, columnspacing=0.8, handlelength=1.4
+    )
     return drawing

@@ -155,6 +155,7 @@ def figure(records):
     )
     for k, axis in zip(blocks, axes.flat, strict=False):
         _panel(axis, records[records["blocks"] == k], k)
+        axis.set_xticks(sorted(records["depth"].unique()))
     for axis in axes.flat[len(blocks) :]:
         axis.set_visible(False)
     handles, labels = axes.flat[0].get_legend_handles_labels()
@@ -166,7 +167,6 @@ def figure(records):
 
 def _panel(axis, records, blocks):
     """One number of blocks; what lies left of the dotted line has a layer too few."""
-    depths = sorted(records["depth"].unique())
     for index, name in enumerate(RANGES):
         there = records[records["range"] == name]
         look = plotting.style(index) | {"linestyle": ""}
@@ -175,4 +175,4 @@ def _panel(axis, records, blocks):
         if index == len(RANGES) - 1:
             axis.plot(best.index + (index - 1) / 4, 100 * best, color=look["color"], lw=1)
     axis.axvline(blocks - 2.5, color=plotting.INK, ls=":", lw=1.2)
-    axis.set(title=f"{blocks} blocks", xticks=depths, yticks=(0, 50, 100), ylim=(-6, 106))
+    axis.set(title=f"{blocks} blocks", yticks=(0, 50, 100), ylim=(-6, 106))
