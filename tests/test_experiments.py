@@ -402,7 +402,7 @@ def test_k_hop_predicates_follow_the_best_of_the_seeds():
         cells = [(depth, hops, seed) for depth in (1, 2, 3, 4) for hops in range(5) for seed in range(5)]
         shares = [1.0 if hops <= learned[depth] and seed == 3 else 0.6 for depth, hops, seed in cells]
         frame = pd.DataFrame(cells, columns=["depth", "hops", "seed"])
-        return frame.assign(accuracy=shares, accuracy_late=shares)
+        return frame.assign(accuracy=shares, accuracy_late=shares, steps=2500)
 
     names = ("reach_doubles", "reach_no_more_than_doubles", "proved_reach_is_learned")
     rules = experiments.predicates("k_hop")
@@ -414,6 +414,9 @@ def test_k_hop_predicates_follow_the_best_of_the_seeds():
     ]:
         for name, status in zip(names, expected, strict=True):
             assert rules[name](records(learned))["status"].tolist() == [status] * 2, name
+    longer = records({1: 0, 2: 1, 3: 2, 4: 4}).query("depth >= 3").assign(steps=k_hop.LONGER)
+    both = pd.concat([records({1: 0, 2: 1, 3: 2, 4: 2}), longer])
+    assert rules["reach_doubles"](both)["status"].tolist() == ["holds"] * 2 + ["contradicted"] * 2
 
 
 def test_k_hop_is_drawn_by_depth():
