@@ -404,19 +404,18 @@ def test_k_hop_predicates_follow_the_best_of_the_seeds():
         frame = pd.DataFrame(cells, columns=["depth", "hops", "seed"])
         return frame.assign(accuracy=shares, accuracy_late=shares, steps=2500)
 
-    names = ("reach_doubles", "reach_no_more_than_doubles", "proved_reach_is_learned")
     rules = experiments.predicates("k_hop")
-    for learned, expected in [
-        ({1: 0, 2: 1, 3: 2, 4: 4}, ["holds", "holds", "contradicted"]),
-        ({1: 0, 2: 1, 3: 3, 4: 4}, ["holds", "contradicted", "holds"]),
-        ({1: 0, 2: 1, 3: 2, 4: 3}, ["contradicted", "holds", "contradicted"]),
-        ({1: 1, 2: 1, 3: 3, 4: 4}, ["holds", "contradicted", "holds"]),
+    for learned, doubles, proved in [
+        ({1: 0, 2: 1, 3: 2, 4: 4}, "holds", "undecided"),
+        ({1: 0, 2: 1, 3: 3, 4: 4}, "holds", "holds"),
+        ({1: 0, 2: 1, 3: 2, 4: 3}, "undecided", "undecided"),
+        ({1: 1, 2: 0, 3: 3, 4: 4}, "undecided", "undecided"),
     ]:
-        for name, status in zip(names, expected, strict=True):
-            assert rules[name](records(learned))["status"].tolist() == [status] * 2, name
-    longer = records({1: 0, 2: 1, 3: 2, 4: 4}).query("depth >= 3").assign(steps=k_hop.LONGER)
+        assert rules["reach_doubles"](records(learned))["status"].tolist() == [doubles] * 2
+        assert rules["proved_reach_is_learned"](records(learned))["status"].tolist() == [proved] * 2
+    longer = records({1: 0, 2: 1, 3: 2, 4: 4}).query("depth == 4").assign(steps=k_hop.LONGER)
     both = pd.concat([records({1: 0, 2: 1, 3: 2, 4: 2}), longer])
-    assert rules["reach_doubles"](both)["status"].tolist() == ["holds"] * 2 + ["contradicted"] * 2
+    assert rules["reach_doubles"](both)["status"].tolist() == ["holds"] * 2 + ["undecided"] * 2
 
 
 def test_k_hop_is_drawn_by_depth():

@@ -248,8 +248,8 @@ def hop(letters, k):
     for place in range(len(letters)):
         for _ in range(k):
             here = letters[place]
-            follows = [j for j in range(1, place + 1) if letters[j - 1] == here]
-            place = follows[-1] if follows else -1
+            found = [j for j in range(1, place + 1) if letters[j - 1] == here]
+            place = found[-1] if found else -1
             if place < 0:
                 break
         out.append(letters[place] if place >= 0 else -1)
