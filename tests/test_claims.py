@@ -138,8 +138,23 @@ TURNED = {
         answer=((r["form"] == "written") & (r["depth"] == (1 if up else 4))) * 1.0
     ),
     "written_search_beats_the_answer": lambda r, up: r.assign(answer=((r["form"] == "answer") != up) * 1.0),
+    "enough_layers_generalise": lambda r, up: r.assign(exact_match=1.0 if up else 0.9),
+    "too_few_layers_fall_short": lambda r, up: r.assign(exact_match=0.9 if up else 1.0),
+    "rows_are_as_reported": lambda r, up: r.assign(
+        exact_match=(r["depth"] >= r["blocks"] - 2).astype(float) if up else 0.5
+    ),
+    "missing_layer_hides_in_range": lambda r, up: r.assign(
+        exact_match=(r["range"] == "in range").astype(float) if up else 1.0
+    ),
+    "reach_doubles": lambda r, up: r.assign(accuracy=float(up), accuracy_late=float(up)),
+    "proved_reach_is_learned": lambda r, up: r.assign(accuracy=float(up), accuracy_late=float(up)),
 }
-EXISTS = ("transforms_can_beat_sinusoid", "fit_is_no_guarantee")  # to find none contradicts nothing
+EXISTS = (
+    "transforms_can_beat_sinusoid",
+    "fit_is_no_guarantee",
+    "reach_doubles",
+    "proved_reach_is_learned",
+)  # to find none contradicts nothing
 
 
 @pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
@@ -367,6 +382,8 @@ def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
     numbers = [c for c in records.select_dtypes("float") if c not in ("lr", "slope", "seconds", "diverged_at")]
     first = records["seed"].min() if "seed" in records else None
     seeds = [records["seed"] == first] if "seed" in records else [records["length"] == 100]
+    first = int(records["seed"].iloc[0]) if "seed" in records else None
+    seeds = [records["length"] == 100] if first is None else [records["seed"] == first]
     for column in numbers:
         for chosen in (*seeds, records.index >= 0):
             try:

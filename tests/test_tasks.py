@@ -24,6 +24,7 @@ from howfar.tasks import (
     Batch,
     alternating_blocks,
     cross_entropy,
+    k_hop,
     lag_recall,
     mean_squared_error,
     running_sum,
@@ -90,7 +91,7 @@ def test_the_inputs_of_the_running_sum_have_their_laws():
     assert set(x.unique().tolist()) == {0.0, 1.0}
 
 
-@pytest.mark.parametrize("task", [lag_recall, running_sum])
+@pytest.mark.parametrize("task", [lag_recall, running_sum, lambda n, length, seed: k_hop(n, length, 2, seed=seed)])
 def test_seeds_and_generators(task):
     a, b = task(3, 8, seed=1), task(3, 8, seed=1)
     assert torch.equal(a.inputs, b.inputs) and torch.equal(a.targets, b.targets)
@@ -131,6 +132,10 @@ def test_a_tiny_model_with_rope_learns_lag_one_and_does_not_care_where_it_starts
         (lambda: lag_recall(2, 8, vocabulary=1), "vocabulary"),
         (lambda: lag_recall(2, 8, seed=1.5), "seed"),
         (lambda: lag_recall(2, 8, device="abacus"), "device must be cpu, cuda or cuda:N, got 'abacus'"),
+        (lambda: k_hop(2, 3, -1), "hops must be an integer of at least 0, got -1"),
+        (lambda: k_hop(2, 0, 1), "length"),
+        (lambda: k_hop(2, 3, 1, vocabulary=1), "vocabulary"),
+        (lambda: k_hop(2, 3, 1, device="abacus"), "device"),
         (lambda: running_sum(2, 3.0), "length must be a positive integer, got 3.0"),
         (lambda: running_sum(2, 3, device=3.5), "device"),
         (lambda: running_sum(2, 3, mode="total"), "mode must be one of"),
@@ -210,6 +215,37 @@ def test_a_batch_whose_parts_do_not_fit_is_refused(parts, says):
     good = dict(inputs=torch.zeros(2, 3, dtype=torch.int64), targets=torch.zeros(2, 3))
     with pytest.raises(ValueError, match=says):
         Batch(**(good | parts)).check()
+
+
+def hop_by_definition(word, place):
+    """The largest j up to this place whose letter before is the letter here, or None."""
+    return max((j for j in range(1, place + 1) if word[j - 1] == word[place]), default=None)
+
+
+@few
+@given(
+    n=st.integers(1, 4), length=st.integers(1, 14), hops=st.integers(0, 5), vocabulary=st.integers(2, 5),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_k_hop(n, length, hops, vocabulary, seed):
+    made = k_hop(n, length, hops, vocabulary=vocabulary, seed=seed)
+    made.check()
+    assert made.inputs.shape == made.targets.shape == (n, length) and made.mask is None
+    assert made.inputs.dtype is made.targets.dtype is torch.int64
+    for word, targets in zip(made.inputs.tolist(), made.targets.tolist(), strict=True):
+        for start in range(length):
+            place = start
+            for _ in range(hops):
+                place = None if place is None else hop_by_definition(word, place)
+            assert targets[start] == (vocabulary if place is None else word[place])
+
+
+def test_k_hop_draws_all_letters_equally_often_and_no_hop_repeats_the_letter():
+    made = k_hop(100, 100, 0, vocabulary=5, seed=0)
+    assert torch.equal(made.inputs, made.targets)
+    assert (torch.bincount(made.inputs.flatten()) / 10_000 - 0.2).abs().max() < 0.02
+    first = k_hop(50, 6, 1, seed=1).targets[:, 0]
+    assert (first == 4).all()  # nothing is earlier
 
 
 def blocks_of(word):

@@ -34,6 +34,8 @@ SOURCES = {
     "li2025": "Li 2025",
     "chen2025": "Chen et al. 2025",
     "luo2022": "Luo et al. 2022",
+    "yang2025": "Yang et al. 2025",
+    "sanford2024": "Sanford et al. 2024",
 }
 SIZE = 12  # points: 11 px where a phone shows the figure, 5 inches wide, in 345 px
 LIMIT = 1e4  # estimates that are farther from their bar are drawn here

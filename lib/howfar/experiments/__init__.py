@@ -23,9 +23,11 @@ EXPERIMENTS = {
         "bound",
         "construction",
         "equivariance",
+        "k_hop",
         "position_codes",
         "running_sum",
         "scratchpad",
+        "staircase",
     )
 }  # name: dotted name of its module
 SCALES = ("quick", "full")
