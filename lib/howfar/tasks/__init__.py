@@ -2,6 +2,7 @@
 
 from howfar.tasks.batch import Batch, cross_entropy, mean_squared_error
 from howfar.tasks.blocks import alternating_blocks, with_start
+from howfar.tasks.brackets import stack_readout
 from howfar.tasks.recall import lag_recall
 from howfar.tasks.sums import running_sum
 
@@ -12,5 +13,6 @@ __all__ = [
     "lag_recall",
     "mean_squared_error",
     "running_sum",
+    "stack_readout",
     "with_start",
 ]
