@@ -126,8 +126,8 @@ def rank_residual(states):
 
     Notes
     -----
-    Dong, Cordonnier and Loukas, "Attention is not all you need", arXiv:2103.03404, bound the same matrix in another norm
-    and don't divide by :math:`\|H\|`.
+    Dong, Cordonnier and Loukas, "Attention is not all you need", arXiv:2103.03404, bound the numerator in another
+    norm, and not relative to :math:`\|H\|`.
     """
     states = _states(states, None, "(..., length, width)")
     if states.ndim < 2:
