@@ -17,7 +17,18 @@ A module of your own works everywhere that a registered name does: give its name
 import importlib
 
 EXPERIMENTS = {
-    name: f"howfar.experiments.{name}" for name in ("alibi_attention", "equivariance", "position_codes", "running_sum")
+    name: f"howfar.experiments.{name}"
+    for name in (
+        "alibi_attention",
+        "barron",
+        "equivariance",
+        "length_collapse",
+        "position_codes",
+        "rank_collapse",
+        "running_sum",
+        "stack_readout",
+        "width_for_depth",
+    )
 }  # name: dotted name of its module
 SCALES = ("quick", "full")
 
