@@ -11,7 +11,7 @@ import torch
 
 from howfar import Transformer, experiments, runs, tasks
 from howfar import record as watch
-from howfar.experiments import alibi_attention, equivariance, position_codes, running_sum
+from howfar.experiments import alibi_attention, equivariance, position_codes, running_sum, staircase
 from howfar.training import train
 
 NAMES = list(experiments.EXPERIMENTS)
@@ -237,6 +237,123 @@ def test_codes_far_beyond_their_length():
     assert far("wavelet periodic") > 1 and far("legendre current") > 1  # though `tail` is 0 for the periodic code
     (record,) = position_codes.run(position_codes.Config("sinusoidal", 50, width=8))
     assert record["norm_met"] == pytest.approx(2) and record["return_ratio"] == pytest.approx(0.0400, abs=1e-3)
+
+
+# --- the staircase --------------------------------------------------------------------------------------------------
+
+
+def test_the_full_staircase_has_five_seeds_a_cell_and_fresh_ones_for_the_quick_grid():
+    quick, full = staircase.grid("quick"), staircase.grid("full")
+    assert {(c.blocks, c.depth) for c in quick} == {(k, d) for k in (3, 4, 5) for d in (1, 2, 3)}
+    cells = [(c.blocks, c.depth) for c in full if c.steps == 1500]
+    assert sorted(cells) == [(k, d) for k in range(3, 9) for d in range(1, 7)]
+    assert {len(c.seeds) for c in quick + full} == {5}
+    fresh = [c for c in full if c.steps != 1500]
+    assert sorted((c.blocks, c.depth) for c in fresh) == sorted(3 * [(c.blocks, c.depth) for c in quick])
+    assert not {seed for c in fresh for seed in c.seeds} & {seed for c in quick for seed in c.seeds}
+    assert {c.width for c in full} == {16} and {c.lr for c in full} == {0.01}
+
+
+@pytest.fixture
+def few_words(monkeypatch):
+    monkeypatch.setattr(staircase, "TEST_WORDS", 60)
+
+
+def test_the_staircase_records_every_seed_and_range(few_words):
+    config = staircase.Config(3, 1, width=8, steps=3, seeds=(5, 7))
+    frame = pd.DataFrame(staircase.run(config))
+    assert len(frame) == 2 * 3 and set(frame["seed"]) == {5, 7}
+    ends = frame.groupby("range")[["shortest", "longest"]].first().T.to_dict("list")
+    assert ends == {"in range": [3, 40], "twice": [41, 80], "three times": [81, 120]}
+    assert frame["always_0"].between(0.5, 0.85).all() and frame["loss"].notna().all()
+    assert (frame["exact_match"] <= frame["position_accuracy"]).all()
+
+
+def test_exact_match_counts_words_without_a_mistake(few_words):
+    class Oracle:
+        """Right on every word but the first, where it errs once; its twin says 0 at every position."""
+
+        members = pd.DataFrame({"loss": [0.0, 1.0]})
+
+        def __call__(self, inputs):
+            (name,) = (n for n in staircase.RANGES if torch.equal(staircase.test_words(4, n).inputs, inputs))
+            said = staircase.test_words(4, name).targets.clone()
+            said[0, 1] = 1 - said[0, 1]
+            said[:, 0] = 1  # at the start no answer counts
+            return torch.nn.functional.one_hot(torch.stack([said, torch.zeros_like(said)]), 2).float()
+
+    frame = pd.DataFrame(staircase.measure(Oracle(), staircase.Config(4, 2, seeds=(0, 1))))
+    first, zeros = frame[frame["seed"] == 0], frame[frame["seed"] == 1]
+    assert first["exact_match"].to_numpy() == pytest.approx(59 / 60)
+    assert (first["position_accuracy"] > 0.999).sum() >= 2 and (first["position_accuracy"] < 1).all()
+    assert (zeros["exact_match"] == 0).all()
+    np.testing.assert_array_equal(zeros["position_accuracy"], zeros["always_0"])
+
+
+def test_staircase_words_are_of_their_range_and_the_same_for_every_model():
+    for name, (shortest, longest) in staircase.RANGES.items():
+        test = staircase.test_words(5, name)
+        lengths = test.mask.sum(1)
+        assert lengths.min() >= (shortest or 5) and lengths.max() <= longest and (test.inputs[:, 0] == 2).all()
+        assert torch.equal(test.inputs, staircase.test_words(5, name).inputs)
+        assert bool((test.targets.where(test.mask, 0).amax(1) == 1).all())
+
+
+def test_the_staircase_is_drawn_with_every_seed():
+    cells = [(k, d, s, r) for k in (3, 4, 5) for d in (1, 2) for s in (0, 1) for r in staircase.RANGES]
+    frame = pd.DataFrame(cells, columns=["blocks", "depth", "seed", "range"]).assign(exact_match=0.5)
+    axes = staircase.figure(frame).axes
+    assert [axis.get_title() for axis in axes[:3]] == ["3 blocks", "4 blocks", "5 blocks"]
+    dots = [line for line in axes[0].lines if line.get_marker() in ("o", "s", "^")]
+    assert sum(len(line.get_xdata()) for line in dots) == 2 * 2 * 3
+    plt.close("all")
+
+
+def staircase_records(needed):
+    """What the full grid would record if a model were right on every longer word from ``needed(blocks)`` layers on."""
+    rows = [
+        {"blocks": c.blocks, "depth": c.depth, "steps": c.steps, "seed": seed, "range": name, "exact_match": share}
+        for c in staircase.grid("full")
+        for seed in c.seeds
+        for name in staircase.RANGES
+        for share in [1.0 if c.depth >= needed(c.blocks) and seed % 5 == 2 else 0.5]  # one seed is enough
+    ]
+    return pd.DataFrame(rows)
+
+
+def statuses(predicate, records):
+    return experiments.predicates("staircase")[predicate](records)["status"].tolist()
+
+
+def test_staircase_predicates_follow_the_best_of_the_seeds():
+    just_so = staircase_records(lambda k: k - 2)
+    deeper, shallower = staircase_records(lambda k: k - 1), staircase_records(lambda k: max(1, k - 3))
+    for predicate in ("enough_layers_generalise", "too_few_layers_fall_short", "rows_are_as_reported"):
+        assert statuses(predicate, just_so) == ["holds"] * 5
+    assert statuses("enough_layers_generalise", deeper) == ["contradicted"] * 5
+    assert statuses("too_few_layers_fall_short", deeper) == ["holds"] * 5
+    assert statuses("enough_layers_generalise", shallower) == ["holds"] * 5
+    assert statuses("too_few_layers_fall_short", shallower) == ["contradicted"] * 5
+    assert statuses("rows_are_as_reported", deeper) == statuses("rows_are_as_reported", shallower)
+    assert statuses("rows_are_as_reported", deeper) == ["contradicted"] * 5
+
+
+def test_a_missing_layer_hides_only_if_it_shows_far_out():
+    records = staircase_records(lambda k: k - 2)
+    assert statuses("missing_layer_hides_in_range", records) == ["undecided"] * 2
+    one_short = (records["depth"] == records["blocks"] - 3) & (records["blocks"] == 6) & (records["seed"] == 4)
+    in_range = records["exact_match"].where(~(one_short & (records["range"] == "in range")), 0.96)
+    assert statuses("missing_layer_hides_in_range", records.assign(exact_match=in_range)) == ["holds", "undecided"]
+    everywhere = records["exact_match"].where(~one_short, 0.99)
+    found = statuses("missing_layer_hides_in_range", records.assign(exact_match=everywhere))
+    assert found == ["contradicted", "undecided"]
+
+
+def test_a_missing_number_is_no_verdict_on_the_staircase():
+    records = staircase_records(lambda k: k - 2)
+    records.loc[7, "exact_match"] = math.nan
+    with pytest.raises(ValueError, match="no number in 'exact_match'"):
+        statuses("missing_layer_hides_in_range", records)
 
 
 # --- where ALiBi looks ----------------------------------------------------------------------------------------------

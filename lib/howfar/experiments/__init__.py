@@ -18,6 +18,7 @@ import importlib
 
 EXPERIMENTS = {
     name: f"howfar.experiments.{name}"
+    name: f"howfar.experiments.{name}"
     for name in (
         "alibi_attention",
         "barron",
@@ -27,6 +28,7 @@ EXPERIMENTS = {
         "rank_collapse",
         "running_sum",
         "stack_readout",
+        "staircase",
         "width_for_depth",
     )
 }  # name: dotted name of its module

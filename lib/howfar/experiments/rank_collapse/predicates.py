@@ -3,14 +3,12 @@
 import numpy as np
 
 from howfar.experiments.judging import (
-    CONTRADICTED,
-    HOLDS,
     above,
     all_of,
     below,
     geometric_interval,
-    measured,
     mean_interval,
+    measured,
     predicate,
     reading,
 )
