@@ -18,7 +18,6 @@ import importlib
 
 EXPERIMENTS = {
     name: f"howfar.experiments.{name}"
-    name: f"howfar.experiments.{name}"
     for name in (
         "alibi_attention",
         "barron",

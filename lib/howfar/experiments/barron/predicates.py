@@ -13,8 +13,8 @@ FLOOR = 0.1  # in units of the best constant's error
 )
 def barron_floor(records):
     """Shown is the smallest error of any net with one hidden layer that we tried, at any width, on all inputs of one
-    size. Where it is below a tenth of the best constant's, no approximation bound keeps width from replacing depth there.
-    That none of our nets is better would not show that none exists: such a reading is undecided.
+    size. Where it is below a tenth of the best constant's, no approximation bound keeps width from replacing depth
+    there. That none of our nets is better would not show that none exists: such a reading is undecided.
     """
     found = best(records)
     longest = found[found["target"] == "stack"]["size"].max()

@@ -57,7 +57,8 @@ def run(config, device="cpu"):
     -------
     list of dict
         One for each seed and length: ``distance``, `howfar.collapse.last_distance` of the states that the read-out
-        sees, the geometric mean over eight pairs; ``same``, the share of their coordinates that are one number in bfloat16.
+        sees, the geometric mean over eight pairs; ``same``, the share of their coordinates that are one number in
+        bfloat16.
     """
     records = []
     for seed in config.seeds:
