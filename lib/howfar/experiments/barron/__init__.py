@@ -16,7 +16,7 @@ import torch
 from howfar import checks, dyck, plotting
 
 UNITS = (2, 4, 8, 16, 32, 64, 128, 256)
-LRS = (3e-3, 1e-2, 3e-2)
+LRS = (1e-2, 3e-3)
 TARGETS = ("wave", "parity", "inner product", "stack")
 NETS = ("trained", "fixed", "by hand")  # how the hidden units come about
 
@@ -53,7 +53,7 @@ class Config:
 
 
 def grid(scale):
-    """Bits of ten, stacks of six and eight tokens (``"full"``), with 2 to 256 units that are trained at three learning
+    """Bits of ten, stacks of six and eight tokens (``"full"``), with 2 to 256 units that are trained at two learning
     rates, or fixed; parity by hand. ``"quick"``: the wave and parity, 8 and 64 units, six bits, 300 steps.
     """
     if scale == "quick":

@@ -38,11 +38,13 @@ class Config:
 
 
 def grid(scale):
-    """Three pairs, four encodings, one, two and four layers; ``"quick"``: no encoding, two layers, two seeds."""
+    """Three pairs, four encodings and one or two layers, four without encoding; ``"quick"``: no encoding, two layers,
+    two seeds.
+    """
     if scale == "quick":
         return [Config(pair, "none", 2, seeds=(0, 1)) for pair in PAIRS]
-    encodings = ("none", "sinusoidal", "rotary", "alibi")
-    return [Config(pair, encoding, depth) for encoding in encodings for depth in (1, 2, 4) for pair in PAIRS]
+    kinds = [(encoding, depth) for depth in (2, 1) for encoding in ("none", "sinusoidal", "rotary", "alibi")]
+    return [Config(pair, encoding, depth) for encoding, depth in [*kinds, ("none", 4)] for pair in PAIRS]
 
 
 def run(config, device="cpu"):

@@ -96,17 +96,21 @@ def run(config, device="cpu"):
                     "seed": seed,
                     "range": name,
                     "length": length,
-                    "positions": float(right[member, :, 1:].float().mean()),
-                    "words": float(right[member].all(-1).float().mean()),
-                    "separation": separation(model, test).ratio,
-                    "untrained": separation(untrained, test).ratio,
-                    "rank": float(collapse.rank_residual(states).mean()),
-                    "last": float(collapse.last_distance(*ends).mean()),
+                    "positions": _short(right[member, :, 1:].float().mean()),
+                    "words": _short(right[member].all(-1).float().mean()),
+                    "separation": _short(separation(model, test).ratio),
+                    "untrained": _short(separation(untrained, test).ratio),
+                    "rank": _short(collapse.rank_residual(states).mean()),
+                    "last": _short(collapse.last_distance(*ends).mean()),
                     "parameters": sum(p.numel() for p in model.parameters()),
-                    "loss": float(models.members["loss"][member]),
+                    "loss": _short(models.members["loss"][member]),
                 }
             )
     return records
+
+
+def _short(value):
+    return float(f"{float(value):.4g}")
 
 
 def fit(config, *, device="cpu"):

@@ -11,13 +11,13 @@ from howfar import plotting
 from howfar.experiments import staircase
 
 STEPS = 600
-RATES = {
-    8: (3e-2, 1e-2, 3e-3),
-    16: (3e-2, 1e-2, 3e-3),
-    32: (1e-2, 3e-3, 1e-3),
-    64: (1e-2, 3e-3, 1e-3),
-    128: (3e-3, 1e-3),
-    256: (3e-3, 1e-3),
+RATES = {  # at each width, the likeliest first
+    8: (1e-2, 3e-2, 3e-3),
+    16: (1e-2, 3e-3, 3e-2),
+    32: (3e-3, 1e-2, 1e-3),
+    64: (3e-3, 1e-3, 1e-2),
+    128: (1e-3, 3e-3),
+    256: (1e-3, 3e-4),
 }
 TOO_SHALLOW = ((4, 1), (5, 2))  # blocks and layers, one less than the theorem asks for
 ENOUGH = ((4, 2), (5, 3))
@@ -50,10 +50,11 @@ def grid(scale):
         return [Config(4, 1, width, 1e-2, seeds=(0, 1)) for width in (8, 32)]
     control = [Config(*shape, 16, 1e-2) for shape in ENOUGH]
     configs = [
-        Config(*shape, width, lr, *((STEPS // 2, (0, 1)) if width == 256 else ()))
+        Config(*shape, width, rates[turn], *((STEPS // 2, (0, 1)) if width == 256 else ()))
+        for turn in range(3)
         for width, rates in RATES.items()
         for shape in TOO_SHALLOW
-        for lr in rates
+        if turn < len(rates)
     ]
     return control + configs
 
