@@ -118,7 +118,7 @@ def figure(records):
     Returns
     -------
     matplotlib.figure.Figure
-        Lines join the geometric means over the seeds, dots are seeds; dotted: the step of a bfloat16 number.
+        Lines join the geometric means over the seeds, bands are their range; dotted: a bfloat16 number's step.
     """
     drawing, axes = plt.subplots(len(PAIRS), figsize=(5, 6.4), sharex=True, sharey=True)
     titles = {"one more": "a token repeated once more", "first": "another first token", "last": "another last token"}
@@ -126,10 +126,11 @@ def figure(records):
     for axis, pair in zip(axes, PAIRS, strict=True):
         here = records[(records["pair"] == pair) & (records["depth"] == depth)]
         for index, (encoding, group) in enumerate(here.groupby("encoding", sort=False)):
-            line = group.groupby("length")["distance"].agg(lambda x: x.product() ** (1 / len(x)))
+            seeds = group.groupby("length")["distance"]
+            line = seeds.agg(lambda x: x.product() ** (1 / len(x)))
             look = plotting.style(index)
             axis.plot(line.index, line, label=encoding, **look)
-            axis.plot(group["length"], group["distance"], ".", color=look["color"], ms=2)
+            axis.fill_between(line.index, seeds.min(), seeds.max(), color=look["color"], alpha=0.3, lw=0)
         axis.axhline(2**-8, color=plotting.INK, ls=":")
         axis.set_title(titles[pair])
         axis.set(xscale="log", yscale="log")

@@ -85,7 +85,7 @@ def figure(records):
     Returns
     -------
     matplotlib.figure.Figure
-        Lines join the geometric means over the seeds; every seed is a dot.
+        Lines join the geometric means over the seeds, bands are their range.
     """
     masks = sorted(records["causal"].unique())
     drawing, axes = plt.subplots(len(masks), figsize=(5, 0.9 + 2.1 * len(masks)), sharex=True, squeeze=False)
@@ -94,10 +94,11 @@ def figure(records):
     for axis, causal in zip(axes[:, 0], masks, strict=True):
         for index, (name, (skip, mlp)) in enumerate(kinds.items()):
             here = plain[(plain["causal"] == causal) & (plain["skip"] == skip) & (plain["mlp"] == mlp)]
-            line = here.groupby("layer")["residual"].agg(lambda x: x.product() ** (1 / len(x)))
+            seeds = here.groupby("layer")["residual"]
+            line = seeds.agg(lambda x: x.product() ** (1 / len(x)))
             look = plotting.style(index)
             axis.plot(line.index, line, label=name, **look)
-            axis.plot(here["layer"], here["residual"], ".", color=look["color"], ms=2)
+            axis.fill_between(line.index, seeds.min(), seeds.max(), color=look["color"], alpha=0.3, lw=0)
         axis.set(yscale="log", ylim=(1e-17, 3), ylabel="residual")
         axis.set_title("causal" if causal else "every token sees all")
     axes[-1, 0].set_xlabel("layer")

@@ -35,7 +35,7 @@ def rank_falls_doubly_exponentially(records):
     of the layer before.
     """
     for name, table, marked in _kinds(records, skip=False, mlp=False):
-        decades = -np.log10(table).diff(axis=1)
+        decades = -np.log10(table.clip(lower=1e-17)).diff(axis=1)
         ratios = []
         for layer in (2, 3, 4):
             if (table[layer] > ROUNDING).all():
