@@ -384,7 +384,7 @@ def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
                 other = claims.judge(claim, set_to(records, chosen, column, np.nan))
             except ValueError as error:
                 assert re.search(
-                    r"\d+ of \d+ records have no number in '\w+': (variant|encoding|causal) .+", str(error)
+                    r"\d+ of \d+ records have no number in '\w+': (variant|encoding|causal|target|skip|pair|blocks|depth) .+", str(error)
                 )
                 assert "seed 0" in str(error) or "seed" not in records
                 named += 1

@@ -232,6 +232,7 @@ def figure(records):
             axis.plot(bound.index, bound, color=plotting.INK, ls=":", label="Barron's bound")
         axis.set_title(f"{target}, {size} {'tokens' if target == 'stack' else 'bits'}")
         axis.set(xscale="log", yscale="log")
+        axis.minorticks_off()
     for axis in axes.flat[len(shown) :]:
         axis.set_axis_off()
     for axis in axes[-1]:

@@ -1,7 +1,7 @@
 """The claim that nets with one hidden layer decide: see `howfar.experiments.judging`."""
 
 from howfar.experiments.barron import best
-from howfar.experiments.judging import CONTRADICTED, UNDECIDED, exactly, predicate, reading
+from howfar.experiments.judging import CONTRADICTED, UNDECIDED, exactly, measured, predicate, reading
 
 FLOOR = 0.1  # in units of the best constant's error
 
@@ -16,7 +16,7 @@ def barron_floor(records):
     size. Where it is below a tenth of the best constant's, no approximation bound keeps width from replacing depth
     there. That none of our nets is better would not show that none exists: such a reading is undecided.
     """
-    found = best(records)
+    found = best(measured(records, "error"))
     longest = found[found["target"] == "stack"]["size"].max()
     for (target, size), group in found.groupby(["target", "size"], sort=False):
         least = group["error"].min()

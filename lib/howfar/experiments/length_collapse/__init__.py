@@ -134,6 +134,7 @@ def figure(records):
         axis.axhline(2**-8, color=plotting.INK, ls=":")
         axis.set_title(titles[pair])
         axis.set(xscale="log", yscale="log")
+        axis.minorticks_off()
     axes[-1].set_xlabel("length")
     axes[1].set_ylabel("distance of the last states")
     drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)

@@ -190,6 +190,7 @@ def figure(records):
     axes[1].set(ylabel="separation", yscale="log", xlabel="width")
     widths = sorted(here["width"].unique())
     axes[1].set_xticks(widths, widths)
-    axes[1].minorticks_off()
+    for axis in axes:
+        axis.minorticks_off()
     drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return drawing

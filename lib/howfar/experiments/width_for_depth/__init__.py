@@ -92,7 +92,7 @@ def figure(records):
     Returns
     -------
     matplotlib.figure.Figure
-        Lines join the best; the star is a narrow net with a layer more.
+        Lines join the best; stars are narrow nets with a layer more, one for each seed.
     """
     blocks = sorted(records["blocks"].unique())
     drawing, axes = plt.subplots(len(blocks), figsize=(5, 0.9 + 2.1 * len(blocks)), sharex=True, squeeze=False)
@@ -104,11 +104,10 @@ def figure(records):
             group = here[(here["range"] == name) & (here["depth"] == least)]
             line = group.groupby("width")["exact_match"].max()
             axis.plot(line.index, 100 * line, label=f"{name}, best", **look)
-            axis.plot(group["width"], 100 * group["exact_match"], look["marker"], color=look["color"], ms=3, alpha=0.5)
+            dots = {"color": look["color"], "ms": 3, "alpha": 0.5, "rasterized": True}
+            axis.plot(group["width"], 100 * group["exact_match"], look["marker"], **dots)
             enough = here[(here["range"] == name) & (here["depth"] > least)]
-            if len(enough):
-                top = 100 * enough["exact_match"].max()
-                axis.plot(enough["width"].iloc[0], top, "*", color=look["color"], ms=12)
+            axis.plot(enough["width"], 100 * enough["exact_match"], "*", color=look["color"], ms=10, alpha=0.8)
         axis.set(xscale="log", ylim=(-5, 107), ylabel="exact match, %")
         axis.set_title(f"{k} blocks, {least} layer{'s' if least > 1 else ''}")
     widths = sorted(records["width"].unique())
