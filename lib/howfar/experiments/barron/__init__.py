@@ -233,6 +233,7 @@ def figure(records):
         axis.set_title(f"{target}, {size} {'tokens' if target == 'stack' else 'bits'}")
         axis.set(xscale="log", yscale="log")
         axis.minorticks_off()
+        axis.grid(visible=False, axis="x")
     for axis in axes.flat[len(shown) :]:
         axis.set_axis_off()
     for axis in axes[-1]:

@@ -97,9 +97,10 @@ def figure(records):
             seeds = here.groupby("layer")["residual"]
             line = seeds.agg(lambda x: x.product() ** (1 / len(x)))
             look = plotting.style(index)
-            axis.plot(line.index, line, label=name, **look)
+            axis.plot(line.index, line, label=name, markevery=3, **look)
             axis.fill_between(line.index, seeds.min(), seeds.max(), color=look["color"], alpha=0.3, lw=0)
         axis.set(yscale="log", ylim=(1e-17, 3), ylabel="residual")
+        axis.grid(visible=False, axis="x")
         axis.set_title("causal" if causal else "every token sees all")
     axes[-1, 0].set_xlabel("layer")
     drawing.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)

@@ -180,17 +180,19 @@ def figure(records):
     drawing, axes = plt.subplots(2, figsize=(5, 5.2), sharex=True)
     for index, ((encoding, depth), group) in enumerate(here.groupby(["encoding", "depth"], sort=False)):
         look = plotting.style(index)
+        seed = {"color": look["color"], "marker": look["marker"], "ls": "", "rasterized": True}
         label = f"{depth} layer{'s' if depth > 1 else ''}" + (", no positions" if encoding == "none" else "")
         for axis, column in zip(axes, ("positions", "separation"), strict=True):
             mean = group.groupby("width")[column].mean()
             axis.plot(mean.index, mean, label=label, **look)
-            axis.plot(group["width"], group[column], look["marker"], color=look["color"], ms=3, alpha=0.6)
-        axes[1].plot(group["width"], group["untrained"], look["marker"], color=look["color"], mfc="none", ms=4)
+            axis.plot(group["width"], group[column], **seed, ms=3, alpha=0.6)
+        axes[1].plot(group["width"], group["untrained"], **seed, mfc="none", ms=4)
     axes[0].set(ylabel="stacks read right", xscale="log")
     axes[1].set(ylabel="separation", yscale="log", xlabel="width")
     widths = sorted(here["width"].unique())
     axes[1].set_xticks(widths, widths)
     for axis in axes:
         axis.minorticks_off()
+        axis.grid(visible=False, axis="x")
     drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return drawing
