@@ -108,6 +108,7 @@ def figure(records):
             axis.plot(group["width"], 100 * group["exact_match"], look["marker"], **dots)
             enough = here[(here["range"] == name) & (here["depth"] > least)]
             axis.plot(enough["width"], 100 * enough["exact_match"], "*", color=look["color"], ms=10, alpha=0.8)
+        axis.grid(visible=False, axis="x")
         axis.set(xscale="log", ylim=(-5, 107), ylabel="exact match, %")
         axis.set_title(f"{k} blocks, {least} layer{'s' if least > 1 else ''}")
     widths = sorted(records["width"].unique())
