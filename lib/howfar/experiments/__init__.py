@@ -20,14 +20,19 @@ EXPERIMENTS = {
     name: f"howfar.experiments.{name}"
     for name in (
         "alibi_attention",
+        "barron",
         "bound",
         "construction",
         "equivariance",
         "k_hop",
+        "length_collapse",
         "position_codes",
+        "rank_collapse",
         "running_sum",
         "scratchpad",
+        "stack_readout",
         "staircase",
+        "width_for_depth",
     )
 }  # name: dotted name of its module
 SCALES = ("quick", "full")
