@@ -417,9 +417,7 @@ def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
             try:
                 other = claims.judge(claim, set_to(records, chosen, column, np.nan))
             except ValueError as error:
-                assert re.search(
-                    r"\d+ of \d+ records have no number in '\w+': [a-z_]+ .+", str(error)
-                )
+                assert re.search(r"\d+ of \d+ records have no number in '\w+': [a-z_]+ .+", str(error))
                 assert first is None or f"seed {first}" in str(error)
                 named += 1
             else:  # a column that it doesn't compare

@@ -11,8 +11,15 @@ import torch
 
 from howfar import Transformer, dyck, experiments, runs, search, tasks
 from howfar import record as watch
-from howfar.experiments import alibi_attention, construction, equivariance, position_codes, running_sum
-from howfar.experiments import alibi_attention, equivariance, k_hop, position_codes, running_sum, staircase
+from howfar.experiments import (
+    alibi_attention,
+    construction,
+    equivariance,
+    k_hop,
+    position_codes,
+    running_sum,
+    staircase,
+)
 from howfar.training import train
 
 NAMES = list(experiments.EXPERIMENTS)

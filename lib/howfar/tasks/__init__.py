@@ -2,9 +2,8 @@
 
 from howfar.tasks.batch import Batch, cross_entropy, mean_squared_error
 from howfar.tasks.blocks import alternating_blocks, with_start
-from howfar.tasks.groups import multiplication_table, word_problem
 from howfar.tasks.brackets import stack_readout
-from howfar.tasks.recall import lag_recall
+from howfar.tasks.groups import multiplication_table, word_problem
 from howfar.tasks.recall import k_hop, lag_recall
 from howfar.tasks.searching import search_traces
 from howfar.tasks.sums import running_sum
