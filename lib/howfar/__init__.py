@@ -26,8 +26,9 @@ if TYPE_CHECKING:  # for editors and type checkers; where the library runs, __ge
 __all__ = [
     "ENCODINGS", "Transformer", "TransformerConfig", "__version__", "check", "checks", "claims", "cli", "collapse",
     "constructions", "data_path", "dyck", "encodings", "ensembles", "environment", "exercises", "experiments",
-    "is_interactive", "lipschitz", "make_encoding", "plotting", "progress", "quiz", "randomized_positions", "record", "register", "runs",
-    "search", "setup", "table", "tables", "tasks", "training", "transformer", "use", "wasserstein", "widgets",
+    "is_interactive", "lipschitz", "make_encoding", "plotting", "progress", "quiz", "randomized_positions",
+    "record", "register", "runs", "search", "setup", "table", "tables", "tasks", "training", "transformer", "use",
+    "wasserstein", "widgets",
 ]  # fmt: skip
 
 # The module of each name that is not a module's own.
