@@ -342,7 +342,10 @@ def test_what_is_changed_in_place_is_named():
             "construction/gate",
             lambda i, j, t: ({(j, t - 1), *((p, t) for p in range(i, j))}, [(j, t), (i, t + 1), (j - 1, t + 1)]),
         ),
+        ("construction/values", lambda k, D: 1e-12 * exercises.find("construction/values").reference(k, D)),
+        ("construction/unit", lambda N: (-20 * (N + 1), -20, 20)),  # its dip is below 0.01
         ("construction/sentences", lambda: ["d", "b"]),
+        ("construction/sentences", lambda: "B, D"),
     ],
 )
 def test_right_answers_on_constructions_in_other_forms(name, answer):
@@ -355,3 +358,11 @@ def test_right_answers_on_constructions_in_other_forms(name, answer):
 def test_answers_on_constructions_that_cannot_be_read_fail_without_an_error_of_ours(name, answer):
     verdict = examine(exercises.find(name), lambda *_: answer)
     assert not verdict.passed and not isinstance(verdict.got, Exception)
+
+
+def test_a_gate_that_reads_before_the_first_token_is_told_so():
+    def before(i, j, t):
+        return [(place, t) for place in range(i, j)], [(i - 1, t), (j, t)]
+
+    verdict = examine(exercises.find("construction/gate"), before)
+    assert not verdict.passed and verdict.got == "there is no token -1 up to j"

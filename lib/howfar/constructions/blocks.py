@@ -66,7 +66,9 @@ def alternating_blocks(blocks, length, *, strings="prefixes"):
 
     Yang, Cadilhac and Chiang, "Knee-Deep in C-RASP: A Transformer Depth Hierarchy", arXiv:2506.16055: at fixed
     precision (but inside attention), and for all lengths at once, k - 2 layers are necessary, too, to predict, and k to
-    recognise. For one length alone, or at a precision that grows, that theorem says nothing.
+    recognise. (A formalisation in Lean, which we have not run, reports that two lemmas of the published proof need
+    repair, and proves the theorem by another way.) For one length alone, or at a precision that grows, that theorem
+    says nothing.
     """
     checks.choice("strings", strings, STRINGS)
     blocks = checks.count("blocks", blocks, least=3 if strings == "prefixes" else 1)

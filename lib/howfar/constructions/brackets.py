@@ -66,7 +66,7 @@ def dyck_continuation(k, max_depth, length):
     - at other heights the first term costs at least :math:`A\,(1 - \cos\gamma)`, where :math:`\gamma`, about 1/D, is
       the smallest angle between neighbouring heights, and the second gains at most :math:`s(N + 1)`. A is such that the
       balance is :math:`-\log(2 (N + 1)^2) - 10`: there are at most N + 1 of them, and what is read from each is at
-      most 2 (N + 1) times as large. So :math:`A \approx 2 D^2 s N`.
+      most 2 (N + 1) times as large. So :math:`A \approx 2 D^2 s N` for large D and N.
 
     (As S is finite, :math:`u_j` is a little shorter than 1, more so at later places. That takes less than 5 % off what
     the clock gains with each place, for k up to a million.) What is read there, kind and digits, is added to new
@@ -75,7 +75,8 @@ def dyck_continuation(k, max_depth, length):
     **Read-out.** With B digits, closing t is legal iff (sum of :math:`\pm` digits read, signs those of t) > B - 1 times
     what the kind says; the end iff the kind is "start"; an opening iff :math:`d_i < D - 1/2`, which is linear in
     :math:`(h_0, h_1)`. Without the strays yes is at +1 and no at -1 or below, in units of what is read; all strays
-    together are less than 0.5 % for each of the B digits, and for the kind.
+    together are less than 0.5 % for each of the B digits, and for the kind, so less than :math:`0.005\,(2 B - 1)` in
+    all, which is less than 1 up to B = 100. (More types than :math:`2^{100}` would take a larger s.)
 
     **Precision.** The largest number that has to be right to within about 1 is the score A: :math:`\log_2 (2 D^2 s N)`
     bits and a few more, so O(log N) of them. (The recorded experiment ``construction`` has how far float32 reaches.)

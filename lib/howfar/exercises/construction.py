@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 
@@ -28,6 +29,7 @@ def _directions(answer, k, D, word):
         return got
     if rows.shape != (2 * k + 1, 2):
         return got
+    rows = rows / (np.abs(rows).max() or 1.0)  # any factor will do
     means = rows[[2 * k, *word]].cumsum(axis=0) / np.arange(1, len(word) + 2)[:, None]
     sizes = np.linalg.norm(means, axis=1, keepdims=True)
     return np.where(sizes > 1e-9, means / np.maximum(sizes, 1e-9), 0.0)
@@ -155,7 +157,7 @@ def _switches(answer, N):
     except (TypeError, ValueError):
         return got
     said = []
-    for mean, other in itertools.product((0, 1 / (N + 1), 2 / (N + 1), 0.5, 1), (0, 1)):
+    for mean, other in itertools.product((0, 1 / (N + 1), 1 / N, 2 / (N + 1), 0.5, 1), (0, 1)):
         y = w * mean + v * other + b
         u = y * 0.5 * (1 + math.erf(y / math.sqrt(2))) / b if b else 0.0
         said.append("1" if abs(u - 1) < 0.01 else "0" if abs(u) < 0.01 else "neither")
@@ -187,6 +189,11 @@ UNIT = Exercise(
             "the unit has to be on where *nothing* was found, so that the mean pushes it down.",
         ),
         Wrong(
+            "stops where GELU is 0",
+            lambda N: (-8 * (N + 1), -8, 8),
+            "a little below 0 GELU dips to -0.17, and a mean may be a little above 1/(N + 1). Push further.",
+        ),
+        Wrong(
             "too soft",
             lambda N: (-2 * (N + 1), -2, 1),
             "GELU is only nearly a switch: GELU(1)/1 is 0.84. Go further from 0.",
@@ -210,6 +217,9 @@ def _fires(answer, i, j, t):
         on, off = ([(int(place), int(level)) for place, level in part] for part in got)
     except (TypeError, ValueError):
         return got
+    for place, _ in (*on, *off):
+        if not 0 <= place <= j:
+            return f"there is no token {place} up to j"
     strings = []
     for steps in itertools.product((1, -1), repeat=j + 1):
         heights = np.cumsum(steps)
@@ -266,6 +276,8 @@ def follows():
 def _first_misjudged(answer):
     """The first sentence that is judged wrongly: several mistakes are told one at a time."""
     letters = answer()
+    if isinstance(letters, str):
+        letters = re.sub(r"[\s,]", "", letters.lower())
     if not isinstance(letters, (str, list, tuple, set, frozenset)) or not set(letters) <= set(_SENTENCES):
         return letters
     return next((letter for letter in _SENTENCES if (letter in letters) != (letter in _FOLLOW)), "none")
@@ -319,9 +331,9 @@ EXERCISES = [VALUES, SHARPNESS, UNIT, GATE, SENTENCES]
 
 QUIZ = (
     Question(
-        "The network is made for D = 128 and run in float32 on two words of one length and depth. In the first, 384 "
-        "pairs of random types stand side by side, deep inside a nest; in the second, 384 pairs of one type come "
-        "first, then a nest. What happens?",
+        "The network is made for two types and D = 128 and run in float32 on two words of one length and depth. In the "
+        "first, 384 pairs of random types stand side by side, deep inside a nest; in the second, 384 pairs of one type "
+        "come first, then a nest. What happens?",
         (
             Option(
                 "Both go wrong: depth is what breaks it.",
@@ -339,7 +351,8 @@ QUIZ = (
         ),
     ),
     Question(
-        "Which part loses the digits? The network runs in float64, and one part of it in float32.",
+        "Which part loses the digits first? With two types and D = 96 the network runs in float64, and one part of it "
+        "in float32.",
         (
             Option(
                 "The LayerNorm of layer 2.",
