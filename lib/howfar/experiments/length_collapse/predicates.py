@@ -7,7 +7,7 @@ SHORT, LONG = 32, 1024
 
 @predicate(
     bar=("below", 0.1),
-    written="before",
+    written="after",
     plausible="a token repeated once more, the pair of the source's theorem; no encoding, two layers",
 )
 def last_states_converge(records):

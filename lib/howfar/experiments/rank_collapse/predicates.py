@@ -18,7 +18,7 @@ ROUNDING = 1e-14
 SOURCE = "every token sees all, without a norm: the layers that the source's theorem is about"
 
 
-@predicate(bar=("below", LOST), written="before", plausible=SOURCE)
+@predicate(bar=("below", LOST), written="after", plausible=SOURCE)
 def attention_alone_loses_rank(records):
     """Without skip connections and feed-forward layers the residual after 12 layers is below a thousandth of the
     inputs', the interval over the seeds below that.
@@ -28,7 +28,7 @@ def attention_alone_loses_rank(records):
         yield reading(name, interval, below(interval, LOST), plausible=marked)
 
 
-@predicate(bar=("above", 1), written="before", plausible=SOURCE)
+@predicate(bar=("above", 1), written="after", plausible=SOURCE)
 def rank_falls_doubly_exponentially(records):
     """In attention alone each layer loses more decades of the residual than the one before, the second to the fourth or
     until rounding is reached, by intervals over the seeds. Shown is the smallest ratio of one layer's decades to those
@@ -43,7 +43,7 @@ def rank_falls_doubly_exponentially(records):
         yield reading(name, min(ratios), all_of(*(above(r, 1) for r in ratios)), plausible=marked)
 
 
-@predicate(bar=("above", KEPT), written="before", plausible=SOURCE)
+@predicate(bar=("above", KEPT), written="after", plausible=SOURCE)
 def skips_keep_rank(records):
     """With skip connections the residual after 12 layers is above a tenth of the inputs', the interval over the seeds
     above that.
@@ -51,7 +51,7 @@ def skips_keep_rank(records):
     yield from _keep(records, skip=True)
 
 
-@predicate(bar=("above", KEPT), written="before", plausible=SOURCE)
+@predicate(bar=("above", KEPT), written="after", plausible=SOURCE)
 def feed_forward_layers_keep_rank(records):
     """With feed-forward layers, and no skip connections, the residual after 12 layers is above a tenth of the inputs',
     the interval over the seeds above that.

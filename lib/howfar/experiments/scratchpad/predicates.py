@@ -39,7 +39,7 @@ def shallow_models_gain_more(records):
 
 @predicate(
     bar=("above", 0),
-    written="before",
+    written="after",
     plausible="the bare trace, in which nothing but the moves is written, at the longer of the two trainings",
 )
 def written_search_beats_the_answer(records):
