@@ -182,7 +182,6 @@ IMPOSSIBLE = {
     "width_does_not_avert_aliasing": "partly",  # a proof covers some of the readings
     "width_does_not_replace_a_layer": "partly",
 }
-EXISTS = ("transforms_can_beat_sinusoid", "fit_is_no_guarantee")  # to find none contradicts nothing
 
 
 @pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
