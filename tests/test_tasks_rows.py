@@ -69,7 +69,7 @@ def test_a_row_asks_and_answers(name, n, least, more, seed):
     made = task(n, (least, least + more), seed=seed)
     made.check()
     assert made.positions is None and int(made.inputs.max()) < TOKENS
-    assert made.inputs.shape == task(1, least + more, seed=seed).inputs.shape  # of the longest, whatever was drawn
+    assert made.inputs.shape[1] == task(1, least + more).inputs.shape[1]  # of the longest, whatever was drawn
     coupled = task(n, (least, least + more), seed=seed, coupled=True)
     for part in range(3):
         assert torch.equal(made[part], coupled[part])
@@ -79,8 +79,8 @@ def test_a_row_asks_and_answers(name, n, least, more, seed):
         prompt = tokens[1:at]
         expected = answer(prompt)
         row = [START, *prompt, SEPARATOR, *expected, STOP]
-        assert tokens[: len(row) - 1] == row[:-1] and targets[: len(row) - 1] == row[1:]
-        assert not any(tokens[len(row) - 1 :] + targets[len(row) - 1 :])
+        padded = row + [0] * (len(tokens) + 1 - len(row))
+        assert tokens == padded[:-1] and targets == padded[1:]
         assert mask == [at <= i < len(row) - 1 for i in range(len(mask))]
         size = (len(prompt) - 1) // 2 if name == "addition" else len(prompt)
         digits = list(range(1, size + 1))
