@@ -277,7 +277,13 @@ def test_a_missing_number_is_never_a_verdict():
         predicates.no_encoding_leads(broken)
 
 
-def test_figure_has_a_panel_for_each_task():
-    drawing = length.figure(records(CASES["alibi_leads_rotary"]))
+def test_figure_has_a_panel_for_each_task_and_says_what_is_not_learned():
+    made = records(lambda config, factor: 0.5 if config.encoding == "none" else 1.0)
+    drawing = length.figure(made)
     assert [axis.get_title(loc="left") or axis.get_title() for axis in drawing.axes] == list(length.TASKS)
+    for task, axis in zip(length.TASKS, drawing.axes, strict=True):
+        names = [label.get_text() for label in axis.get_yticklabels()]
+        assert len(set(names)) == len(names) == sum(config.task == task for config in FULL)
+        assert {name for name in names if name.startswith("(")} <= {"(none)", "(none; 2,500 steps)"}
+        assert "(none)" in names
     plt.close(drawing)

@@ -169,7 +169,7 @@ def _peak(model, batch):
 
 
 def figure(records):
-    """Exact match by length, a panel for each task and a line for each encoding with its positions.
+    """Exact match at each length, a panel for each task and a line for each cell.
 
     Parameters
     ----------
@@ -179,27 +179,44 @@ def figure(records):
     Returns
     -------
     matplotlib.figure.Figure
-        Lines are means over the seeds at temperature 1, bars their range; dots below the line of what counts as learned
-        mark cells that are not. At most eight cells of a task, the best at the longest length, are drawn.
+        Marks are means over the seeds at temperature 1, lines their range. A cell that has not learned its task is
+        named in parentheses.
     """
     records = records[records["temperature"] == 1]
     there = [task for task in TASKS if task in set(records["task"])]
+    cells = {task: _cells(records[records["task"] == task]) for task in there}
+    heights = [len(cells[task]) for task in there]
     drawing, axes = plt.subplots(
-        len(there), 1, figsize=(5.0, 2.6 * len(there)), sharex=True, sharey=True, squeeze=False, layout="constrained"
-    )
+        len(there), 1, figsize=(5.0, 0.24 * sum(heights) + 0.8 * len(there) + 0.6), height_ratios=heights, sharex=True,
+        squeeze=False, layout="constrained",
+    )  # fmt: skip
     for axis, task in zip(axes[:, 0], there, strict=True):
-        here = records[records["task"] == task]
-        cells = here.groupby(["encoding", "positions", "steps", "depth"], sort=False)
-        best = sorted(cells, key=lambda cell: -cell[1].sort_values("length")["exact_match"].tail(6).mean())[:8]
-        for index, ((encoding, positions, *_), group) in enumerate(best):
-            by_length = group.groupby("length")["exact_match"]
-            mean = by_length.mean()
-            spread = [mean - by_length.min(), by_length.max() - mean]
-            label = encoding if positions == "counted" else f"{encoding}; {positions}"
-            axis.errorbar(mean.index, mean, spread, label=label, capsize=2, **plotting.style(index))
-        axis.axvline(here["trained"].max(), color=plotting.GREY, ls="--", lw=1)
-        axis.axhline(LEARNED, color=plotting.FAINT, lw=1)
-        axis.set(ylim=(-0.03, 1.03), title=task, ylabel="exact match")
-        axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes[-1, 0].set_xlabel("length")
+        for place, group in enumerate(cells[task].values()):
+            _draw(axis, place, group.groupby("length")["exact_match"])
+        axis.set_yticks(range(len(cells[task])), cells[task], fontsize=9)
+        axis.set(xlim=(-0.03, 1.03), ylim=(len(cells[task]) - 0.5, -0.5), title=task)
+    axes[-1, 0].set_xlabel("exact match")
+    drawing.legend(*axes[0, 0].get_legend_handles_labels(), title="length", loc="outside upper center", ncols=5)
     return drawing
+
+
+def _draw(axis, place, by_length):
+    for index, (length, values) in enumerate(by_length):
+        height, colour = place + 0.12 * (index - 2), plotting.COLORS[index]
+        axis.plot([values.min(), values.max()], [height, height], color=colour, lw=1)
+        label = str(length) if place == 0 else None
+        axis.plot(values.mean(), height, plotting.MARKERS[index], color=colour, ms=4, label=label)
+
+
+def _cells(records):
+    """{name: records} of the cells of one task, in the order of the records."""
+    cells = {}
+    for (encoding, positions, steps, depth), group in records.groupby(
+        ["encoding", "positions", "steps", "depth"], sort=False
+    ):
+        name = encoding if positions == "counted" else f"{encoding}; {positions}"
+        name += "" if steps == Config.steps else f"; {steps:,} steps"
+        name += "" if depth == Config.depth else f"; depth {depth}"
+        fitted = group[group["length"] == group["trained"]]["exact_match"].mean() >= LEARNED
+        cells[name if fitted else f"({name})"] = group
+    return cells
