@@ -192,6 +192,10 @@ def test_predictions():
     assert transfers("copy", "coupled", lengths, 24) and transfers("parity", "none", lengths, 24)
 
 
+def test_a_task_without_steps_reads_nothing():
+    assert fan_in("shift", 1) == 0 and conflicts("shift", "none", [1]) == 0
+
+
 def test_a_conflict_at_other_lengths_does_no_harm():
     def relation(pairs):  # tells nothing apart below 5, everything from there on
         return (np.where(pairs.n < 5, -1, pairs.query * 100 + pairs.key),)

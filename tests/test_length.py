@@ -12,7 +12,7 @@ import torch
 from howfar import Transformer, complexity, record, runs, tasks
 from howfar.experiments import length
 from howfar.experiments.judging import CONTRADICTED, HOLDS, NOT_JUDGED, UNDECIDED
-from howfar.experiments.length import predicates
+from howfar.experiments.length import predicates, prediction
 from howfar.search import SEPARATOR
 
 FULL = length.grid("full")
@@ -187,6 +187,51 @@ def test_the_tasks_are_those_that_the_measures_of_complexity_are_about():
         there = complexity.TASKS[name]
         a, b = (rows(3, 5, seed=1, coupled=True) for rows in (task, there.rows))
         assert torch.equal(a.inputs, b.inputs) and torch.equal(a.positions, b.positions)
+
+
+# --- predictions ------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_measures_predict_for_the_repair_and_without_each_part():
+    table = pd.DataFrame(prediction.predictions()).set_index(["task", "encoding", "positions"])
+    assert table.index.is_unique and len(table) > 120
+    for task in set(length.TASKS) - {"parity"}:
+        says = {part: bool(table.loc[(task, *cell), "predicted"]) for part, cell in length.REPAIR.items()}
+        works = task != "cyclic shift"  # whose last digit stands at a new distance for each length
+        # How sharp a bias is, is no matter of labels.
+        assert says == {"all three": works, "no ids": False, "not clipped": False, "not sharp": works}
+    plain = table[table.index.get_level_values("positions") == "counted"]
+    assert not plain["predicted"].any()
+
+
+def test_the_relation_of_a_cell_is_what_its_bias_depends_on():
+    # Pairs of one label have one bias, and where labels are those of buckets, others have another.
+    for encoding, positions in (
+        ("relative", "counted"), ("sharp", "coupled"), ("clipped", "coupled"), ("clipped and sharp", "subtracted"),
+        ("alibi", "counted"), ("learned relation", "coupled"), ("learned relation", "divided"),
+    ):  # fmt: skip
+        config = length.Config("addition", encoding, positions)
+        torch.manual_seed(0)
+        model = Transformer(length.model_config(config))
+        rows = length.rows(config, 1, 24, seed=0)
+        where = torch.arange(rows.inputs.shape[1]) if rows.positions is None else rows.positions[0]
+        bias = model.encoding.bias(where, where)[0]
+        pairs = complexity.pairs_of("addition", 24)
+        relation = prediction.relation_of(encoding, positions)
+        columns = complexity.pairs.relation_of(relation)(pairs)
+        by_label = {}
+        for label, value in zip(zip(*columns, strict=True), bias[pairs.query, pairs.key].tolist(), strict=True):
+            by_label.setdefault(label, []).append(value)
+        assert all(np.ptp(values) < 1e-3 for values in by_label.values()), (encoding, positions)
+        if encoding not in ("learned relation", "alibi"):
+            assert len({round(values[0], 5) for values in by_label.values()}) == len(by_label) > 5
+
+
+def test_cells_without_a_fixed_label_have_no_relation():
+    assert prediction.relation_of("rotary", "random") is None
+    assert prediction.relation_of("sinusoidal", "divided") is None
+    assert prediction.relation_of("learned", "coupled, random start") is None
+    assert prediction.relation_of("none", "random") == "none"
 
 
 # --- predicates -------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def new_labels(task, relation, lengths, n):
 def fan_in(task, n):
     """The most tokens that one step reads at length n."""
     pairs = pairs_of(task, n)
-    return int(np.bincount(pairs.step, pairs.read).max())
+    return int(np.bincount(pairs.step, pairs.read).max(initial=0))
 
 
 def risk(task, relation, lengths, n):

@@ -43,7 +43,7 @@ def copy_string(n, length, *, symbols=10, coupled=False, seed=None, device="cpu"
     """
     digits, lengths = random_digits(n, length, symbols, seed)
     ids = torch.arange(1, digits.shape[1] + 1).expand_as(digits)
-    return _rows(digits, copied(digits, lengths), (ids, torch.zeros_like(lengths), ids), coupled, device)
+    return _rows(digits, digits, (ids, torch.zeros_like(lengths), ids), coupled, device)
 
 
 def reverse_string(n, length, *, symbols=10, coupled=False, seed=None, device="cpu"):
@@ -65,7 +65,8 @@ def reverse_string(n, length, *, symbols=10, coupled=False, seed=None, device="c
     digits, lengths = random_digits(n, length, symbols, seed)
     ids = torch.arange(1, digits.shape[1] + 1).expand_as(digits)
     back = (lengths[:, None] + 1 - ids).clamp(min=0)
-    return _rows(digits, reversed_(digits, lengths), (ids, lengths + 1, back), coupled, device)
+    answers = end(digits.gather(1, (back - 1).clamp(min=0)), lengths)
+    return _rows(digits, answers, (ids, lengths + 1, back), coupled, device)
 
 
 def cyclic_shift(n, length, *, symbols=10, coupled=False, seed=None, device="cpu"):
@@ -87,7 +88,8 @@ def cyclic_shift(n, length, *, symbols=10, coupled=False, seed=None, device="cpu
     digits, lengths = random_digits(n, length, symbols, seed)
     ids = torch.arange(1, digits.shape[1] + 1).expand_as(digits)
     turned = ids % lengths[:, None] + 1
-    return _rows(digits, shifted(digits, lengths), (ids, torch.ones_like(lengths), turned), coupled, device)
+    answers = end(digits.gather(1, turned - 1), lengths)
+    return _rows(digits, answers, (ids, torch.ones_like(lengths), turned), coupled, device)
 
 
 def random_digits(n, length, symbols, seed):
@@ -96,23 +98,6 @@ def random_digits(n, length, symbols, seed):
     symbols, generator = checks.count("symbols", symbols, least=2, most=10), checks.torch_generator(seed)
     lengths = torch.randint(least, most + 1, (n,), generator=generator)
     return end(torch.randint(symbols, (n, most), generator=generator), lengths), lengths
-
-
-def copied(digits, lengths):
-    """The answer of `copy_string`: digits (n, most) with -1 behind the ends, and their lengths (n,)."""
-    return digits
-
-
-def reversed_(digits, lengths):
-    """The answer of `reverse_string`."""
-    place = torch.arange(digits.shape[1])
-    return end(digits.gather(1, (lengths[:, None] - 1 - place).clamp(min=0)), lengths)
-
-
-def shifted(digits, lengths):
-    """The answer of `cyclic_shift`."""
-    place = torch.arange(digits.shape[1])
-    return end(digits.gather(1, (place + 1) % lengths[:, None]), lengths)
 
 
 def _rows(digits, answers, ids, coupled, device):
