@@ -4,6 +4,7 @@ import torch
 
 from howfar.tasks import prompts_and_answers
 from howfar.training.generation import generate
+from howfar.transformer import Transformer
 
 
 def exact_match(model, batch, *, free_running=False, stop=None):
@@ -32,8 +33,7 @@ def exact_match(model, batch, *, free_running=False, stop=None):
     text that is read.
     """
     if not free_running:
-        said = model(batch.inputs, batch.positions).argmax(-1).cpu()
-        batch = batch.to("cpu")
+        said, batch = _said(model, batch), batch.to("cpu")
         return ((said == batch.targets) | ~_mask(batch)).all(-1)
     prompts, answers = prompts_and_answers(batch.to("cpu"))
     positions = batch.positions
@@ -57,10 +57,17 @@ def token_accuracy(model, batch):
     float tensor without axes, on the CPU; of an ensemble (members,)
         Of all tokens that count, in all rows.
     """
-    said = model(batch.inputs, batch.positions).argmax(-1).cpu()
-    batch = batch.to("cpu")
+    said, batch = _said(model, batch), batch.to("cpu")
     mask = _mask(batch)
     return ((said == batch.targets) & mask).sum((-1, -2)) / mask.sum()
+
+
+@torch.no_grad()
+def _said(model, batch):
+    """The token that is said next at each place, on the CPU. (An ensemble moves its inputs by itself.)"""
+    if isinstance(model, Transformer):
+        batch = batch.to(model.outputs.weight.device)
+    return model(batch.inputs, batch.positions).argmax(-1).cpu()
 
 
 def _mask(batch):

@@ -82,7 +82,7 @@ def run(config, device="cpu"):
         chance = dict(zip(("chance", "token_chance"), blind(config.task, length), strict=True))
         for temperature in TEMPERATURES:
             for seed, model in zip(config.seeds, ensemble, strict=True):
-                seen = _test(sharpened(model, temperature), batch, watch=temperature == 1)
+                seen = _test(sharpened(model.cpu(), temperature), batch, watch=temperature == 1)
                 records.append({"length": length, "temperature": temperature, "seed": seed, **seen, **chance})
     return records
 
@@ -163,8 +163,8 @@ def _peak(model, batch):
     """The mean over an answer's steps of the largest attention weight, in the head where it is largest."""
     batch = tasks.Batch(*(part if part is None else part[:WATCHED_ROWS] for part in batch))
     with torch.no_grad(), record(model) as seen:
-        model(batch.inputs.to(model.outputs.weight.device), batch.positions)
-    heads = [weights.amax(-1).cpu().movedim(1, -1)[batch.mask].mean(0) for weights in seen.attention]  # (heads,) each
+        model(batch.inputs, batch.positions)
+    heads = [weights.amax(-1).movedim(1, -1)[batch.mask].mean(0) for weights in seen.attention]  # (heads,) each
     return float(torch.cat(heads).max())
 
 
