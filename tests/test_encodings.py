@@ -339,6 +339,49 @@ def test_t5_bias_equals_x_transformers(causal):
     assert torch.equal(ours.bias(p[-50:], p), theirs(50, 200))
 
 
+def test_a_relative_bias_can_be_sharp_clipped_and_bidirectional():
+    p = torch.arange(12)
+    plain = encoding("relative", causal=True)
+    sharp = encoding("relative", causal=True, gain=10.0)
+    sharp.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(sharp.bias(p, p), 10 * plain.bias(p, p))
+    both = encoding("relative", causal=True, bidirectional=True).bias(p, p)
+    assert len(plain.bias(p, p)[0][0].unique()) == 1 and len(both[0][0].unique()) == 9  # a query at 0, keys after it
+    clipped = encoding("relative", causal=True, clip=3, gain=2.0)
+    bias = clipped.bias(p, p)
+    for q in range(12):
+        for k in range(12):
+            assert torch.equal(bias[:, q, k], 2 * clipped.table[min(max(k - q, -3), 3) + 3])
+    for options in ({"clip": 1}, {"clip": 5, "gain": 10.0}, {"bidirectional": True}, {"gain": 0.1}):
+        assert broken_promises("relative", options=options) == []
+
+
+def test_a_learned_relation_is_what_its_formula_says():
+    made = encoding("learned_relation", relations=3, reach=2, gain=5.0)
+    scatter_parameters(made)
+    p = torch.tensor([0, 1, 3, 20])
+    bias = made.bias(p, p)
+    for q, k in itertools.product(range(4), range(4)):
+        o = min(max(int(p[k] - p[q]), -4), 4)
+        units = torch.tanh(made.slopes * (o - made.thresholds))
+        shares = torch.softmax(made.assign.weight @ units + made.assign.bias, 0)
+        torch.testing.assert_close(bias[:, q, k], 5 * (shares @ made.table))
+    torch.testing.assert_close(made.bias(p.double(), p.double()), bias)  # the table and the network are one
+    halves = made.bias(p / 2, p / 2)
+    assert not torch.allclose(halves, bias, atol=1e-3)
+    torch.testing.assert_close(halves[:, :2, :2], made.bias(p[:2] / 2 + 7, p[:2] / 2 + 7))
+    assert broken_promises("learned_relation", options={"relations": 2, "reach": 3, "gain": 10.0}) == []
+
+
+def test_a_learned_relation_can_tell_neighbours_apart_as_it_begins():
+    units = encoding("learned_relation", reach=8)
+    o = torch.arange(-8, 9)
+    code = (units.slopes * (o[:, None] - units.thresholds)).tanh()
+    assert torch.linalg.matrix_rank(code.double(), tol=0.1) >= 16 and (code[1:] - code[:-1]).norm(dim=1).min() > 1.5
+    shares = units.shares(o)
+    assert shares.shape == (17, 8) and torch.allclose(shares.sum(-1), torch.ones(17))
+
+
 def test_sinusoid_equals_two_libraries():
     from transformers.models.distilbert.modeling_distilbert import create_sinusoidal_embeddings
     from x_transformers.x_transformers import ScaledSinusoidalEmbedding
@@ -716,6 +759,14 @@ def test_positions_beyond_a_table_are_refused(name):
         ("learned", {"out_of_range": "wrap"}, "out_of_range"),
         ("relative", {"buckets": 7}, "buckets"),
         ("relative", {"max_distance": 8}, "max_distance"),
+        ("relative", {"gain": 0}, "gain must be a finite number, greater than 0; got 0"),
+        ("relative", {"clip": 0}, "clip must be an integer from 1 to 1048576, got 0"),
+        ("relative", {"clip": 3, "buckets": 8}, "clip=3 takes the place of buckets"),
+        ("relative", {"clip": 3, "bidirectional": True}, "clip=3 takes the place of buckets"),
+        ("relative", {"bidirectional": 1}, "bidirectional must be True or False"),
+        ("learned_relation", {"relations": 1}, "relations"),
+        ("learned_relation", {"reach": 0}, "reach"),
+        ("learned_relation", {"gain": -1.0}, "gain"),
         ("alibi", {"slopes": [1.0]}, "one per head"),
         ("alibi", {"slopes": [1.0, -1.0]}, "slopes must not be negative, got [1.0, -1.0]"),
         ("alibi", {"slopes": [1.0, float("inf")]}, "slopes must be finite, row 1 is inf"),

@@ -14,8 +14,8 @@ __version__ = "0.2.0"
 
 if TYPE_CHECKING:  # for editors and type checkers; where the library runs, __getattr__ does the same
     from howfar import (  # noqa: I001
-        checks, claims, cli, collapse, constructions, dyck, encodings, ensembles, environment, exercises, experiments,
-        lipschitz, plotting, progress, runs, search, tables, tasks, training, transformer, wasserstein, widgets,
+        checks, claims, cli, collapse, complexity, constructions, dyck, encodings, ensembles, environment, exercises,
+        experiments, lipschitz, plotting, progress, runs, search, tables, tasks, training, transformer, wasserstein, widgets,
     )  # fmt: skip
     from howfar.encodings import ENCODINGS, make_encoding, randomized_positions, register
     from howfar.environment import data_path, is_interactive, setup
@@ -25,10 +25,10 @@ if TYPE_CHECKING:  # for editors and type checkers; where the library runs, __ge
 
 __all__ = [
     "ENCODINGS", "Transformer", "TransformerConfig", "__version__", "check", "checks", "claims", "cli", "collapse",
-    "constructions", "data_path", "dyck", "encodings", "ensembles", "environment", "exercises", "experiments",
-    "is_interactive", "lipschitz", "make_encoding", "plotting", "progress", "quiz", "randomized_positions",
-    "record", "register", "runs", "search", "setup", "table", "tables", "tasks", "training", "transformer", "use",
-    "wasserstein", "widgets",
+    "complexity", "constructions", "data_path", "dyck", "encodings", "ensembles", "environment", "exercises",
+    "experiments", "is_interactive", "lipschitz", "make_encoding", "plotting", "progress", "quiz",
+    "randomized_positions", "record", "register", "runs", "search", "setup", "table", "tables", "tasks", "training",
+    "transformer", "use", "wasserstein", "widgets",
 ]  # fmt: skip
 
 # The module of each name that is not a module's own.

@@ -5,6 +5,7 @@ from howfar.encodings.base import ENCODINGS, Encoding, NoEncoding, make_encoding
 from howfar.encodings.bias import Alibi, Relative, alibi_slopes, t5_buckets
 from howfar.encodings.contract import broken_promises
 from howfar.encodings.positions import check_positions, offsets, randomized_positions
+from howfar.encodings.relation import LearnedRelation
 from howfar.encodings.rotary import Rotary, convert_pairing
 from howfar.encodings.urpe import Urpe
 
@@ -14,6 +15,7 @@ __all__ = [
     "Alibi",
     "Encoding",
     "Learned",
+    "LearnedRelation",
     "Legendre",
     "NoEncoding",
     "Relative",

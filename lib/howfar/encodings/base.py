@@ -10,7 +10,7 @@ from howfar import checks
 from howfar.encodings.positions import check_positions
 
 ENCODINGS = {}
-_BUILT_IN = frozenset("none sinusoidal learned relative rotary alibi wavelet legendre urpe".split())
+_BUILT_IN = frozenset("none sinusoidal learned relative rotary alibi wavelet legendre urpe learned_relation".split())
 _SHAPE = ("width", "heads", "max_length", "causal")  # what every class is given by whoever builds it
 
 

@@ -93,23 +93,56 @@ class Relative(Encoding):
     Parameters
     ----------
     width, heads, max_length, causal
-        See `Encoding`; ``causal`` chooses the causal buckets.
+        See `Encoding`.
     buckets : int
     max_distance : int
+    bidirectional : bool, optional
+        Tell keys before and after the query apart. Left out: where the model is not causal, as T5. A causal model needs
+        it where positions are ids that may be larger at an earlier token: all those keys are one bucket otherwise.
+    clip : int, optional
+        In place of T5's buckets, both directions apart: each offset from -clip to clip has a bucket, and what lies
+        beyond shares the one at its end.
+    gain : float
+        The numbers are multiplied by it: the inverse of a temperature, for this part of the logits alone.
 
     Notes
     -----
     Raffel et al., JMLR 21 (2020), arXiv:1910.10683. Initialised with standard deviation width**-0.5, as T5.
-    Positions must be integers.
+    Positions must be integers. Clipping is that of Shaw, Uszkoreit and Vaswani, NAACL 2018, arXiv:1803.02155, whose
+    relations are vectors. The gain is ours: Adam moves a number by at most about the learning rate in each step, so
+    that how sharp a bias can become depends on how long it is trained.
     """
 
     shift_invariant = True
 
-    def __init__(self, width, heads, max_length, causal=False, *, buckets=32, max_distance=128):
+    def __init__(
+        self,
+        width,
+        heads,
+        max_length,
+        causal=False,
+        *,
+        buckets=32,
+        max_distance=128,
+        bidirectional=None,
+        clip=None,
+        gain=1.0,
+    ):
         super().__init__(width, heads, max_length, causal)
-        self.buckets, self.max_distance = _checked_sizes(buckets, max_distance, bidirectional=not self.causal)
-        buckets = _buckets_by_offset(self.buckets, self.max_distance, bidirectional=not self.causal)
-        self.constants["bucket"] = buckets.long()  # torch 2.4 indexes with nothing shorter under vmap
+        both = not self.causal if bidirectional is None else checks.flag("bidirectional", bidirectional)
+        self.gain = checks.number("gain", gain, above=0)
+        if clip is None:
+            self.buckets, self.max_distance = _checked_sizes(buckets, max_distance, both)
+            by_offset = _buckets_by_offset(self.buckets, self.max_distance, both)
+        elif (buckets, max_distance, bidirectional) != (32, 128, None):
+            raise ValueError(
+                f"clip={clip!r} takes the place of buckets, max_distance and bidirectional: leave them out"
+            )
+        else:
+            self.max_distance = checks.count("clip", clip, most=2**20)
+            self.buckets = 2 * self.max_distance + 1
+            by_offset = torch.arange(self.buckets)
+        self.constants["bucket"] = by_offset.long()  # torch 2.4 indexes with nothing shorter under vmap
         self.table = nn.Parameter(torch.randn(self.buckets, self.heads) * self.width**-0.5)
 
     def check(self, positions):
@@ -119,7 +152,7 @@ class Relative(Encoding):
         """(heads, queries, keys) or (batch, heads, queries, keys), the dtype of the table."""
         check_positions(query_positions, whole=True, name="query_positions")
         check_positions(key_positions, whole=True, name="key_positions")
-        by_offset = self.table[self.constants["bucket"]]  # (2 max_distance + 1, heads)
+        by_offset = self.gain * self.table[self.constants["bucket"]]  # (2 max_distance + 1, heads)
         last = self.max_distance
         relative = offsets(query_positions, key_positions).clamp(-last, last) + last
         return nn.functional.embedding(relative, by_offset).movedim(-1, -3)
