@@ -15,7 +15,8 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:  # for editors and type checkers; where the library runs, __getattr__ does the same
     from howfar import (  # noqa: I001
         checks, claims, cli, collapse, complexity, constructions, dyck, encodings, ensembles, environment, exercises,
-        experiments, lipschitz, plotting, progress, runs, search, tables, tasks, training, transformer, wasserstein, widgets,
+        experiments, lipschitz, plotting, progress, runs, search, tables, tasks, training, transformer, wasserstein,
+        widgets,
     )  # fmt: skip
     from howfar.encodings import ENCODINGS, make_encoding, randomized_positions, register
     from howfar.environment import data_path, is_interactive, setup
