@@ -366,3 +366,63 @@ def test_a_gate_that_reads_before_the_first_token_is_told_so():
 
     verdict = examine(exercises.find("construction/gate"), before)
     assert not verdict.passed and verdict.got == "there is no token -1 up to j"
+
+
+# --- the bound --------------------------------------------------------------------------------------------------
+
+
+def first_difference(x, y):
+    return int(np.argmax(x != y)) if (x != y).any() else None
+
+
+@pytest.mark.parametrize(
+    "name, answer",
+    [
+        (
+            "bound/layers",
+            lambda layers, gammas, readout, eps: (
+                torch.tensor(1 + layers * gammas[:-1] / math.sqrt(eps)).prod() * (readout * gammas[-1] / math.sqrt(eps))
+            ),
+        ),
+        (
+            "bound/zero",
+            lambda f, losses: max(np.ptp(losses[(f == row).all(axis=1)]) for row in f),
+        ),
+        ("bound/edges", lambda g: np.abs([g[v] - g[v[:-1]] for v in g if len(v)]).max()),
+        ("bound/sentences", lambda: ["g", "d", "b", "f"]),
+        ("bound/own", lambda x, y: np.linalg.norm(x - y)),
+        ("bound/own", lambda x, y: 0 if first_difference(x, y) is None else 2.0 ** -first_difference(x, y)),
+        ("bound/own", lambda x, y: (x != y).any()),
+    ],
+)
+def test_right_answers_on_the_bound_in_other_forms(name, answer):
+    verdict = examine(exercises.find(name), answer)
+    assert verdict.passed, verdict.message
+
+
+def gap_where(near):
+    def answer(f, losses):
+        pairs = itertools.combinations(range(len(f)), 2)
+        return max((abs(losses[i] - losses[j]) for i, j in pairs if near(f[i], f[j])), default=0.0)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "name, answer",
+    [
+        ("bound/layers", lambda layers, gammas, w, eps: np.prod(1 + layers * gammas[1:] / eps**0.5) * w * gammas[0]),
+        ("bound/zero", gap_where(lambda x, y: (x.astype(int) == y.astype(int)).all())),
+        ("bound/zero", gap_where(lambda x, y: np.abs(x - y).max() < 0.5)),
+        (
+            "bound/edges",  # as if nodes of different depths were as far apart as their depths
+            lambda g: max(abs(g[u] - g[v]) / abs(len(u) - len(v)) for u in g for v in g if len(u) != len(v)),
+        ),
+        ("bound/own", lambda x, y: np.sum(x[:20] != y[:20])),  # the prompt alone
+        ("bound/own", lambda x, y: abs(np.sum((x - y) * 16 ** np.arange(len(x))))),  # overflows
+        ("bound/own", lambda x, y: np.abs(np.bincount(x, minlength=16) - np.bincount(y, minlength=16)).sum()),
+        ("bound/own", lambda x, y: np.sum((x != y) & (x != 12) & (y != 12))),  # as if STOPs were no tokens
+    ],
+)
+def test_wrong_answers_on_the_bound_fail(name, answer):
+    assert not examine(exercises.find(name), answer).passed

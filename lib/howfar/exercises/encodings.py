@@ -584,7 +584,7 @@ QUIZ = (
         ),
     ),
     Question(
-        "Which sentence does the experiment with all nine encodings support?",
+        "Which sentence does the experiment with nine encodings support?",
         (
             Option("RoPE doesn't extrapolate.", "One setting of it didn't. Another one did, on the same task."),
             Option(

@@ -100,7 +100,9 @@ def certified_constants(model, *, length):
 
 
 def local_constants(model, batch):
-    """Two lower estimates: how fast the outputs and the loss move near searches of a batch.
+    """Two lower estimates: how fast the outputs and the loss move near searches of a batch, as the vectors move.
+
+    They lie below the constants over all vectors. Over words alone, which are never close, a constant may be smaller.
 
     Parameters
     ----------
