@@ -21,6 +21,7 @@ RATES = {  # at each width, the likeliest first
 }
 TOO_SHALLOW = ((4, 1), (5, 2))  # blocks and layers, one less than the theorem asks for
 ENOUGH = ((4, 2), (5, 3))
+CONTROL = ((16, 1e-2), (64, 3e-3), (64, 1e-3), (128, 1e-3))  # widths and rates with a layer more
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,13 @@ class Config:
 
 def grid(scale):
     """Four blocks by one layer, five by two, at six widths (``"full"``), with two or three learning rates and three
-    seeds; at width 256 two rates, two seeds and half the steps; and at width 16 a layer more, which is enough.
+    seeds; at width 256 two rates, two seeds and half the steps; and at widths 16, 64 and 128 a layer more, which is
+    enough.
     ``"quick"``: four blocks, one layer, two widths, one rate.
     """
     if scale == "quick":
         return [Config(4, 1, width, 1e-2, seeds=(0, 1)) for width in (8, 32)]
-    control = [Config(*shape, 16, 1e-2) for shape in ENOUGH]
+    control = [Config(*shape, width, lr) for width, lr in CONTROL for shape in ENOUGH]
     configs = [
         Config(*shape, width, rates[turn], *((STEPS // 2, (0, 1)) if width == 256 else ()))
         for turn in range(3)
@@ -92,7 +94,7 @@ def figure(records):
     Returns
     -------
     matplotlib.figure.Figure
-        Lines join the best; stars are narrow nets with a layer more, one for each seed.
+        Lines join the best; stars are nets with a layer more, one for each seed.
     """
     blocks = sorted(records["blocks"].unique())
     drawing, axes = plt.subplots(len(blocks), figsize=(5, 0.9 + 2.1 * len(blocks)), sharex=True, squeeze=False)
