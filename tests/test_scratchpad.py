@@ -273,6 +273,18 @@ def states_by_accumulation(word, table):
     return np.array([*word, len(table), *itertools.accumulate(word, lambda state, element: table[state][element])])
 
 
+def states_from_the_neutral_element(word, table):
+    row, state = [*word, len(table)], 0
+    for element in word:
+        state = table[state][element]
+        row.append(state)
+    return row
+
+
+def slips_from_the_neutral_element(word, said, table):
+    return sum(s != table[before][element] for before, s, element in zip([0, *said], said, word, strict=False))
+
+
 def slips_of_pairs(word, said, table):
     follows = [word[0]] + [table[state][element] for state, element in zip(said, word[1:], strict=False)]
     return int(np.sum(np.array(follows) != np.array(said)))
@@ -293,10 +305,13 @@ def forced_with_arrays(words, table, belief):
     [
         ("states", states_by_accumulation),
         ("states", lambda word, table: tuple(states_by_accumulation(word, table).tolist())),
+        ("states", states_from_the_neutral_element),
         ("slips", slips_of_pairs),
+        ("slips", slips_from_the_neutral_element),
         ("forced", forced_with_arrays),
         ("predict", lambda: ["e"]),
         ("predict", lambda: {"e"}),
+        ("predict", lambda: "E"),
         ("repair", lambda: dict(condition="TC0 != NC1", verb="express", group="A5", lengths="all")),
     ],
 )

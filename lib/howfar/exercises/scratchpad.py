@@ -9,8 +9,10 @@ _GROUPS = {name: multiplication_table(name).tolist() for name in ("S3", "A5", "Z
 
 
 def _magma(rng, size):
-    """A table that is no group's: it tells the orders of multiplying apart."""
-    return rng.integers(0, size, (size, size)).tolist()
+    """A table that is no group's, but for its neutral element 0: it tells the orders of multiplying apart."""
+    table = rng.integers(0, size, (size, size))
+    table[0] = table[:, 0] = np.arange(size)
+    return table.tolist()
 
 
 # --- scratchpad/states ------------------------------------------------------------------------------------------
@@ -295,6 +297,7 @@ def above_guessing():
 def _first_misjudged(answer):
     """The first form that is misjudged: several mistakes are told one at a time."""
     letters = answer()
+    letters = letters.lower() if isinstance(letters, str) else letters
     if not isinstance(letters, (str, list, tuple, set, frozenset)) or not set(letters) <= set(_FORMS):
         return letters
     return next((letter for letter in _FORMS if (letter in letters) != (letter in _RIGHT)), "none")
@@ -380,12 +383,14 @@ REPAIR = Exercise(
         Wrong(
             "what was not learned can't be done",
             _but(verb="learn"),
-            "the theorem is about which weights exist, not about which are found. A failed training proves no bound.",
+            "true, since what no weights can express can't be learned either; but what is proved says more: it is "
+            "about which weights exist, not about which are found.",
         ),
         Wrong(
             "unconditional",
             _but(condition="none"),
-            "nobody knows whether TC0 = NC1. If they are equal, constant depth does it.",
+            "nobody knows whether TC0 = NC1. If they are equal, threshold circuits of constant depth do it, and no "
+            "bound follows.",
         ),
         Wrong(
             "the other conjecture",
@@ -423,7 +428,7 @@ QUIZ = (
                 True,
             ),
             Option(
-                "For every group, about log₂ n layers suffice for words of n elements.",
+                "For every finite group, about log₂ n layers suffice for words of n elements.",
                 "This is true: multiply neighbours, then pairs of pairs, with a table of the group.",
             ),
             Option(
@@ -433,8 +438,8 @@ QUIZ = (
         ),
     ),
     Question(
-        "Each step of a written chain is right with probability 0.95 if all before it is right. What do you know about "
-        "the answer after eight steps, free-running?",
+        "Given the true states before it, each step of a written chain is right in 95 % of all words. What do you know "
+        "about the answer after eight steps, free-running?",
         (
             Option(
                 "It is right in 95 % of all cases.",
@@ -442,23 +447,27 @@ QUIZ = (
             ),
             Option(
                 "If slips are independent, in about 66 % no step slips; the answer itself may differ from that.",
-                "0.95 to the power of 8. Slips need not be independent, and two may cancel.",
+                "0.95 to the power of 8. Slips need not be independent (no step slips in 60 to 95 % of all words, "
+                "whatever they are), and two may cancel.",
                 True,
             ),
-            Option("Nothing.", "The product of the forced shares is what independent slips would give."),
+            Option("Nothing.", "At most eight times 5 % of all words have a slip: at least 60 % end right."),
         ),
     ),
     Question(
-        "With t steps of chain of thought, which statement is a theorem without a complexity conjecture?",
+        "At logarithmic precision, with t steps of chain of thought: which statement is a theorem without a complexity "
+        "conjecture?",
         (
             Option(
-                "With polynomially many steps, log-precision Transformers decide exactly the problems in P.",
-                "An equality of classes, under assumptions on the model (generalised pre-norm), not on complexity.",
+                "With polynomially many steps, Transformers with generalised pre-norm decide exactly the problems "
+                "in P.",
+                "An equality of classes, under assumptions on the model (pre-norm, precision), not on complexity.",
                 True,
             ),
             Option(
                 "Linearly many steps decide more than none.",
-                "All regular languages, yes; that these are more rests on TC⁰ ≠ NC¹.",
+                "All regular languages, yes; that these are more rests on TC⁰ ≠ NC¹ (at constant precision it is "
+                "proved).",
             ),
             Option(
                 "No Transformer evaluates arithmetic expressions at once.",
