@@ -380,7 +380,8 @@ QUIZ = (
             ),
             Option(
                 "Any task takes k - 2 layers if its inputs have k blocks.",
-                "It is one task on one family of words. Whether the letter changes here, say, takes none of that.",
+                "It is one task on one family of words. Whether there has been a 1 so far, say, takes one look back, "
+                "however many blocks there are.",
                 right=True,
             ),
             Option(
