@@ -17,7 +17,7 @@ A module of your own works everywhere that a registered name does: give its name
 import importlib
 
 EXPERIMENTS = {
-    name: f"howfar.experiments.{name}" for name in ("alibi_attention", "equivariance", "position_codes", "running_sum")
+    name: f"howfar.experiments.{name}" for name in ("alibi_attention", "equivariance", "fifty_four", "position_codes", "running_sum")
 }  # name: dotted name of its module
 SCALES = ("quick", "full")
 
