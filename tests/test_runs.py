@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from howfar import experiments, runs
-from howfar.runs import schema, store, sweeps
+from howfar.runs import schema, source, store, sweeps
 
 
 def test_a_sweep_killed_at_ten_random_moments_and_resumed(toy, contents, tmp_path, monkeypatch):
@@ -114,7 +114,7 @@ def test_provenance(toy, tmp_path):
 def test_results_of_other_code_are_kept_and_said(toy, tmp_path):
     path = tmp_path / "r.jsonl"
     runs.sweep(toy, out=path)
-    path.write_text(path.read_text().replace(runs.source_hash(toy), "2:" + "0" * 12))
+    path.write_text(path.read_text().replace(runs.source_hash(toy), source.RULE + ":" + "0" * 12))
     with pytest.warns(UserWarning, match="24 of the runs .* another version"):
         runs.sweep(toy, out=path)
     assert len(runs.read_runs(path)) == 24

@@ -13,7 +13,7 @@ EXPERIMENT = '''
 from dataclasses import dataclass
 
 import numpy
-from howfar import tasks
+from howfar.tasks import sums
 from . import beside
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def hash_of(folder):
 def test_it_covers_what_is_imported_and_nothing_else(own):
     names = set(source.imported_modules(f"{own.name}.experiment"))
     assert {f"{own.name}.{name}" for name in ("experiment", "beside", "later")} <= names
-    assert {"howfar.tasks"} < names
-    assert not names & {f"{own.name}.other", "howfar", "howfar.dyck", "howfar.training", "numpy"}
+    assert {"howfar.tasks.batch", "howfar.tasks.sums"} < names
+    assert not names & {f"{own.name}.other", "howfar", "howfar.tasks", "howfar.dyck", "howfar.training", "numpy"}
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,18 @@ def test_modules_beside_a_file_that_is_no_package_count(tmp_path, monkeypatch):
 def test_of_ours_too(experiment):
     modules = source.imported_modules(experiment)
     assert {"howfar.encodings", "howfar.encodings.additive"} <= set(modules)
-    assert ("howfar.training" in modules) == (experiment != "position_codes")
+    assert ("howfar.training.members" in modules) == (experiment != "position_codes")
     assert not set(modules) & {"howfar", "howfar.experiments", "howfar.plotting", "howfar.claims", "howfar.wasserstein"}
     assert all(Path(path).is_file() for path in modules.values())
+
+
+def test_who_asks_for_the_version_does_not_depend_on_the_whole_library(tmp_path, monkeypatch):
+    name = f"words_{abs(hash(tmp_path))}"
+    (tmp_path / f"{name}.py").write_text("from howfar import search\ngrid = run = print\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    modules = source.imported_modules(name)
+    assert {"howfar.dyck.words", "howfar.search.traces"} <= set(modules)
+    assert not set(modules) & {"howfar", "howfar.claims", "howfar.training", "howfar.tasks"}
 
 
 def test_only_hashes_by_one_rule_can_differ():

@@ -77,9 +77,8 @@ class Ensemble:
         self._model.check(inputs, positions, mask)
         device = self.weights.device
         inputs, positions, mask = (part if part is None else part.to(device) for part in (inputs, positions, mask))
-        length, width = inputs.shape[1], self.config.width
-        rows = max(1, ROOM // (length * max(self.config.heads * length, 4 * width)))  # of the batch, at a time
-        members = members_at_once(inputs[:rows].shape[:2].numel() * width, len(self), device)
+        rows = rows_at_once(self.config, inputs.shape[1])
+        members = members_at_once(inputs[:rows].shape[:2].numel() * self.config.width, len(self), device)
         outputs = []
         for weights in self.weights.split(members):
             blocks = []
@@ -126,6 +125,11 @@ def as_parameters(model, row):
     parameters = dict(model.named_parameters())
     parts = row.split([parameter.numel() for parameter in parameters.values()])
     return {name: part.view(parameters[name].shape) for name, part in zip(parameters, parts, strict=True)}
+
+
+def rows_at_once(config, length):
+    """How many rows of a batch to run at a time, so that no tensor on the way to the outputs is too large."""
+    return max(1, ROOM // (length * max(config.heads * length, 4 * config.width)))
 
 
 def members_at_once(features, members, device):

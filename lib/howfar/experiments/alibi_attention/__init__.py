@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import matplotlib.pyplot as plt
 import torch
 
-from howfar import plotting, tasks
+from howfar import plotting
 from howfar.experiments import running_sum
+from howfar.tasks import mean_squared_error, sums
 from howfar.training import train
 from howfar.transformer import record
 
@@ -64,12 +65,12 @@ def run(config, device="cpu"):
     unit = {"mode": "mean"} if config.target == "mean" else {"mode": "sum_over_n", "n": running_sum.TRAINED}
 
     def sample(generator):
-        return tasks.running_sum(16, running_sum.TRAINED, **unit, seed=generator)
+        return sums.running_sum(16, running_sum.TRAINED, **unit, seed=generator)
 
     ensemble = train(
         replace(running_sum.model_config("alibi 1/8", config.causal), encoding_options={"slopes": (config.slope,)}),
         sample,
-        tasks.mean_squared_error,
+        mean_squared_error,
         steps=config.steps,
         seeds=config.seeds,
         lr=3e-3,
@@ -86,7 +87,7 @@ def run(config, device="cpu"):
 
 
 def _shares(model, length):
-    inputs = tasks.running_sum(TEST_SEQUENCES, length, mode="mean", seed=20_000 + length).inputs
+    inputs = sums.running_sum(TEST_SEQUENCES, length, mode="mean", seed=20_000 + length).inputs
     with torch.no_grad(), record(model) as seen:
         model(inputs)
     queries = torch.arange(length - length // 10, length)

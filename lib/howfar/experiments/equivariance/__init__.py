@@ -11,9 +11,10 @@ from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn import functional
 
-from howfar import plotting, tasks
+from howfar import plotting
+from howfar.tasks import cross_entropy, lag_recall
 from howfar.training import train
 from howfar.transformer import TransformerConfig
 
@@ -83,7 +84,7 @@ def run(config, device="cpu"):
         seeds=config.seeds,
         device=device,
     )
-    test = tasks.lag_recall(TEST_SEQUENCES, LENGTH, lag=LAG, vocabulary=VOCABULARY, seed=1000)
+    test = lag_recall(TEST_SEQUENCES, LENGTH, lag=LAG, vocabulary=VOCABULARY, seed=1000)
     steps = _largest_steps(ensemble, test)
     start = ensemble(test.inputs).cpu()
     records = []
@@ -96,7 +97,7 @@ def run(config, device="cpu"):
                     "shift": shift,
                     "seed": seed,
                     "accuracy": float(right[member]),
-                    "risk": float(tasks.cross_entropy(outputs[member], test)),
+                    "risk": float(cross_entropy(outputs[member], test)),
                     "change": float((outputs[member] - start[member]).abs().max()),
                     "logit_step": float(steps[0][member]),
                     "loss_step": float(steps[1][member]),
@@ -118,7 +119,7 @@ def sample(generator, *, offsets=0):
     howfar.tasks.Batch
         8 sequences of 50 tokens.
     """
-    batch = tasks.lag_recall(BATCH, LENGTH, lag=LAG, vocabulary=VOCABULARY, seed=generator)
+    batch = lag_recall(BATCH, LENGTH, lag=LAG, vocabulary=VOCABULARY, seed=generator)
     if not offsets:
         return batch
     starts = torch.randint(0, offsets + 1, (BATCH, 1), generator=generator)
@@ -177,7 +178,7 @@ def fit(config, sample=sample, *, steps, seeds, device="cpu"):
     return train(
         config,
         sample,
-        tasks.cross_entropy,
+        cross_entropy,
         steps=steps,
         seeds=seeds,
         lr=LR,
@@ -219,7 +220,7 @@ def _largest_steps(ensemble, test):
 
     def at(shift):
         outputs = ensemble(test.inputs, torch.arange(LENGTH) + shift).cpu()
-        losses = [cross_entropy(o.mT, test.targets, reduction="none")[:, LAG:].mean(-1) for o in outputs]
+        losses = [functional.cross_entropy(o.mT, test.targets, reduction="none")[:, LAG:].mean(-1) for o in outputs]
         return outputs, torch.stack(losses)
 
     largest = [torch.zeros(len(ensemble)), torch.zeros(len(ensemble))]

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from howfar import plotting, tasks
+from howfar import plotting
+from howfar.tasks import mean_squared_error, sums
 from howfar.training import train
 from howfar.transformer import TransformerConfig
 
@@ -135,12 +136,12 @@ def run(config, device="cpu"):
     """
 
     def sample(generator):
-        return tasks.running_sum(config.batch, TRAINED, **_unit(config.target), inputs=config.inputs, seed=generator)
+        return sums.running_sum(config.batch, TRAINED, **_unit(config.target), inputs=config.inputs, seed=generator)
 
     ensemble = train(
         model_config(config.variant, config.causal),
         sample,
-        tasks.mean_squared_error,
+        mean_squared_error,
         steps=config.steps,
         seeds=config.seeds,
         lr=config.lr,
@@ -274,12 +275,12 @@ def _panel(axis, records, variants):
 
 def _squared_errors(ensemble, config, length):
     """The mean over the test sequences of the squared error at each position: {score: tensor (members, length)}."""
-    batch = tasks.running_sum(TEST_SEQUENCES, length, mode="sum", inputs=config.inputs, seed=10_000 + length)
-    outputs, sums = ensemble(batch.inputs).cpu(), batch.targets
+    batch = sums.running_sum(TEST_SEQUENCES, length, mode="sum", inputs=config.inputs, seed=10_000 + length)
+    outputs, totals = ensemble(batch.inputs).cpu(), batch.targets
     places = torch.arange(1, length + 1)
     errors = {}
     for score in SCORES[config.target]:
-        targets = sums[..., 0] * torch.as_tensor(_weights(score, places.numpy(), length)).float()
+        targets = totals[..., 0] * torch.as_tensor(_weights(score, places.numpy(), length)).float()
         errors[score] = (outputs[..., 0] - targets).square().mean(1)
     return errors
 
