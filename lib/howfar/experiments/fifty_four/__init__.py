@@ -15,7 +15,7 @@ from howfar.experiments.fifty_four import distances, domains, models
 DEPTHS, WIDTHS, ENCODINGS, MIXTURES = (1, 2, 4), (16, 32, 64), ("learned", "rotary"), (1.0, 0.5, 0.0)
 SEEDS = (0, 1, 2)
 HOME_DRAWS = 3  # more draws of the training law that each model reads: null distances of its hidden states
-DIGITS = 5  # significant, of what is recorded
+DIGITS = 4  # significant, of what is recorded
 # The quick grid's domains: every level of n, every second level of the other axes, and both ends.
 QUICK = {
     "n": ("2", "3", "4", "5", "6", "7", "8"),
@@ -43,10 +43,12 @@ class Config:
         The share of depth-first searches in training; the others are breadth-first.
     steps : int
         Of training.
-    domains : {"quick", "full"}
-        Which levels of the axes are tested.
+    levels : {"quick", "full"}
+        Which levels of the axes it is tested on.
     task : {"subset sum", "countdown"}
     seeds : tuple of int
+    sample : int
+        Searches of each domain for the distances; risks are means over the first 100 of them.
     """
 
     encoding: str
@@ -54,16 +56,17 @@ class Config:
     width: int
     mixture: float
     steps: int = 250
-    domains: str = "quick"
+    levels: str = "quick"
     task: str = "subset sum"
     seeds: tuple = SEEDS
+    sample: int = domains.SAMPLE
 
 
 def grid(scale):
     """The configs of a scale.
 
-    ``"quick"``: the 54, small shapes first, on some of the domains. ``"full"``: the 54 on all domains; then the third arm,
-    27 more, in which learned positions are trained at random offsets; Countdown in one size; and four times as many
+    ``"quick"``: the 54, small shapes first, on some of the domains. ``"full"``: the 54 on all domains; then Countdown in
+    one size; the third arm, 27 more, in which learned positions are trained at random offsets; and four times as many
     steps for one shape.
     """
     cells = [(d, w, m) for d, w in sorted(product(DEPTHS, WIDTHS), key=lambda c: c[0] * c[1]) for m in MIXTURES]
@@ -72,8 +75,8 @@ def grid(scale):
         return quick
     arm = [Config("offsets", *cell) for cell in cells]
     one = [Config(encoding, 2, 32, mixture) for encoding in ENCODINGS for mixture in MIXTURES]
-    more = [replace(config, task="countdown") for config in one] + [replace(config, steps=LONG) for config in one]
-    return [replace(config, domains="full") for config in quick + arm + more]
+    countdown, more = ([replace(config, **new) for config in one] for new in ({"task": "countdown"}, {"steps": LONG}))
+    return [replace(config, levels="full") for config in (*quick, *countdown, *arm, *more)]
 
 
 def plan(configs):
@@ -91,8 +94,8 @@ def plan(configs):
     costs = []
     for config in configs:
         step = config.depth * (0.0042 + 0.00025 * config.width)  # of one member
-        levels = 1 if config.domains == "quick" else 1.4
-        costs.append(len(config.seeds) * (config.steps * step + 2 + 75 * step * levels))
+        tests = 1 if config.levels == "quick" else 1.4
+        costs.append(len(config.seeds) * (config.steps * step + 3 + 75 * step * tests))
     return costs
 
 
@@ -107,7 +110,11 @@ def run(config, device="cpu"):
     Returns
     -------
     list of dict
-        For each seed and domain.
+        For each seed and domain: ``seed, axis, level, domain``; ``risk`` (nats per token, mean over searches), ``home_risk``
+        and ``home_ngram`` (the model's and a 3-gram's on the law of training), ``solve_rate`` and ``constant_rate`` (of
+        searches that the model writes itself, and of the best constant answer; None where it isn't asked); the
+        distances ``w1_stack, w1_prefix, w1_features, w1_hidden, w1_position`` from training, and the largest between
+        samples of the training law, ``null_stack`` and so on; the rivals ``length_gap, tv_tokens, ngram_nll``.
     """
     ensemble = models.fit(config, device)
     records = []
@@ -121,7 +128,7 @@ def chosen(config):
     there = domains.axes(config.task)
     homes = there.pop("home")[: HOME_DRAWS + 1]
     every = [domain for levels in there.values() for domain in levels]
-    if config.domains == "quick":
+    if config.levels == "quick":
         every = [domain for domain in every if domain.level in QUICK[domain.axis]]
     return homes + every
 
@@ -129,15 +136,16 @@ def chosen(config):
 def _tested(model, config):
     """A record for each domain."""
     tested = chosen(config)
-    rows = {domain: domains.sample(domain, config.mixture).first(domains.TEST) for domain in tested}
+    measured = {domain: distances.measure(domain, config.mixture, config.sample) for domain in tested}
+    rows = {d: domains.sample(d, config.mixture, config.sample).first(domains.TEST) for d in tested}
     read = {domain: models.read(model, rows[domain]) for domain in tested}
     homes = [domain for domain in tested if domain.axis == "home"]
     hidden = {domain: states for domain, (_, states) in read.items()}
     null = max(distances.euclidean_distance(hidden[a], hidden[b]) for a, b in combinations(homes, 2))
     shared = {
         "home_risk": sum(read[domain][0].mean() for domain in homes) / len(homes),
-        "home_ngram": sum(distances.measure(domain, config.mixture)["ngram_nll"] for domain in homes) / len(homes),
-        **distances.nulls(config.mixture, config.task),
+        "home_ngram": sum(measured[domain]["ngram_nll"] for domain in homes) / len(homes),
+        **distances.nulls(config.mixture, config.task, config.sample),
         "null_hidden": null,
     }
     for domain in tested:
@@ -147,7 +155,7 @@ def _tested(model, config):
             "domain": domain.name,
             "risk": read[domain][0].mean(),
             **_written(model, domain),
-            **distances.measure(domain, config.mixture),
+            **measured[domain],
             "w1_hidden": distances.euclidean_distance(hidden[homes[0]], hidden[domain]),
             **shared,
         }

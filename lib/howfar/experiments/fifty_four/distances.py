@@ -126,15 +126,29 @@ def ngram(mixture, task):
 
 
 @functools.cache
-def measure(domain, mixture):
-    """All distances of a domain from the law of training that need no model: a dict, with `ngram_nll` in it."""
-    home, there = domains.sample(domains.axes(domain.task)["home"][0], mixture), domains.sample(domain, mixture)
+def measure(domain, mixture, size=domains.SAMPLE):
+    """All distances of a domain from the law of training that need no model, and the n-gram's loss.
+
+    Parameters
+    ----------
+    domain : Domain
+    mixture : float
+        The share of depth-first searches in training.
+    size : int
+        Searches in each of the two samples.
+
+    Returns
+    -------
+    dict
+        ``w1_stack, w1_prefix, w1_features, length_gap, tv_tokens, w1_position, ngram_nll``.
+    """
+    home, there = (domains.sample(d, mixture, size) for d in (domains.axes(domain.task)["home"][0], domain))
     found = {name: float(method(home, there)) for name, method in METHODS.items()}
     return found | {"w1_position": float(domain.offset), "ngram_nll": ngram(mixture, domain.task).nll(there)}
 
 
 @functools.cache
-def nulls(mixture, task):
+def nulls(mixture, task, size=domains.SAMPLE):
     """The largest of each distance between samples of the law of training: a dict ``null_stack`` and so on."""
-    homes = [measure(domain, mixture) for domain in domains.axes(task)["home"][1:]]
+    homes = [measure(domain, mixture, size) for domain in domains.axes(task)["home"][1:]]
     return {f"null_{name}": max(found[f"w1_{name}"] for found in homes) for name in ("stack", "prefix", "features")}

@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional
 
 from howfar import search, tasks
-from howfar import training as howfar_training
 from howfar.experiments.fifty_four import domains
+from howfar.training import generate, train
 from howfar.transformer import TransformerConfig, record
 
 BATCH, LR, WARMUP, HEADS = 32, 3e-3, 50, 4
@@ -54,14 +54,14 @@ def fit(config, device="cpu"):
         starts = torch.randint(0, FARTHEST + 1, (BATCH, 1), generator=generator)
         return drawn._replace(positions=starts + places)
 
-    return howfar_training.train(
+    return train(
         model_config(config),
         sample,
         tasks.cross_entropy,
         steps=config.steps,
         seeds=config.seeds,
         lr=LR,
-        warmup=WARMUP,
+        warmup=min(WARMUP, config.steps // 5),
         device=device,
         description=f"{config.encoding} {config.depth}x{config.width}",
     )
@@ -116,7 +116,7 @@ def solved(model, problems, *, offset=0):
     for i, text in enumerate(texts):
         prompts[i, : len(text)] = text
     steps = domains.LENGTH - min(map(len, texts))
-    said = howfar_training.generate(
+    said = generate(
         model,
         prompts,
         steps=steps,
