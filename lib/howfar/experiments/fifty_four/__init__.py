@@ -65,9 +65,9 @@ class Config:
 def grid(scale):
     """The configs of a scale.
 
-    ``"quick"``: the 54, small shapes first, on some of the domains. ``"full"``: the 54 on all domains; then Countdown in
-    one size; the third arm, 27 more, in which learned positions are trained at random offsets; and four times as many
-    steps for one shape.
+    ``"quick"``: the 54, small shapes first, on some of the domains. ``"full"``: the 54 on all domains; then Countdown
+    in one size; the third arm, 27 more, in which learned positions are trained at random offsets; and four times as
+    many steps for one shape.
     """
     cells = [(d, w, m) for d, w in sorted(product(DEPTHS, WIDTHS), key=lambda c: c[0] * c[1]) for m in MIXTURES]
     quick = [Config(encoding, *cell) for cell in cells for encoding in ENCODINGS]
@@ -110,11 +110,12 @@ def run(config, device="cpu"):
     Returns
     -------
     list of dict
-        For each seed and domain: ``seed, axis, level, domain``; ``risk`` (nats per token, mean over searches), ``home_risk``
-        and ``home_ngram`` (the model's and a 3-gram's on the law of training), ``solve_rate`` and ``constant_rate`` (of
-        searches that the model writes itself, and of the best constant answer; None where it isn't asked); the
-        distances ``w1_stack, w1_prefix, w1_features, w1_hidden, w1_position`` from training, and the largest between
-        samples of the training law, ``null_stack`` and so on; the rivals ``length_gap, tv_tokens, ngram_nll``.
+        For each seed and domain: ``seed, axis, level, domain``; ``risk`` (nats per token, mean over searches),
+        ``home_risk`` and ``home_ngram`` (the model's and a 3-gram's on the law of training), ``solve_rate`` and
+        ``constant_rate`` (of searches that the model writes itself, and of the best constant answer; None where it
+        isn't asked); the distances ``w1_stack, w1_prefix, w1_features, w1_hidden, w1_position`` from training, and the
+        largest between samples of the training law, ``null_stack`` and so on; the rivals ``length_gap, tv_tokens,
+        ngram_nll``.
     """
     ensemble = models.fit(config, device)
     records = []

@@ -40,8 +40,8 @@ class Domain:
     largest : int
         Numbers are drawn from 1 to this.
     order : str
-        ``"given"``: take a number before leaving it. ``"leave j"``: the first j numbers are left first. ``"leave all"``.
-        ``"largest first"``, ``"smallest first"``: take first, and the numbers are sorted.
+        ``"given"``: take a number before leaving it. ``"leave j"``: the first j numbers are left first. ``"leave
+        all"``. ``"largest first"``, ``"smallest first"``: take first, and the numbers are sorted.
     offset : int
         The position of the first token.
     share : float, optional

@@ -42,17 +42,18 @@ def subset_sum(records):
     bar=("below", FALL),
     written="before",
     plausible=(
-        "all 54 configurations, all axes on which the traces move, pooled, as the abstract names none; W1 of features of "
-        'the trace, the plainest of its "projections into a continuous metric space"'
+        "all 54 configurations, all axes on which the traces move, pooled, as the abstract names none; W1 of features "
+        'of the trace, the plainest of its "projections into a continuous metric space"'
     ),
 )
 def risk_rises_with_distance(records):
-    """Where one domain is farther from training than another, its risk is not lower by more than a tenth of the range of
-    the risk on that axis (or by 0.1 nats, where the range is below 1 nat), the interval over the seeds below that; and
-    risks rank like distances, by an exact one-sided permutation test of the domains' means at 5 % (pooled axes: 20,000
-    permutations). Distances up to the largest of 19 between samples of the training law are ties (hidden states: of 6),
-    and an axis on which all are ties isn't judged. Shown is the largest fall, as a share of the range: the two domains
-    are chosen on the other seeds. Training laws are ranked apart and each encoding's risk is the mean over its shapes.
+    """Where one domain is farther from training than another, its risk is not lower by more than a tenth of the range
+    of the risk on that axis (or by 0.1 nats, where the range is below 1 nat), the interval over the seeds below that;
+    and risks rank like distances, by an exact one-sided permutation test of the domains' means at 5 % (pooled axes:
+    20,000 permutations). Distances up to the largest of 19 between samples of the training law are ties (hidden states:
+    of 6), and an axis on which all are ties isn't judged. Shown is the largest fall, as a share of the range: the two
+    domains are chosen on the other seeds. Training laws are ranked apart and each encoding's risk is the mean over its
+    shapes.
     """
     main = subset_sum(records)
     for encoding in fifty_four.ENCODINGS:
@@ -74,7 +75,8 @@ def risk_rises_with_distance(records):
 )
 def positions_cost_absolute_codes(records):
     """At each offset the risk of learned positions grows by over 0.1 nats more than that of rotary ones, over their own
-    risk at offset 0, by intervals over the seeds; the models are averaged over depths and widths. Shown is the smallest.
+    risk at offset 0, by intervals over the seeds; the models are averaged over depths and widths. Shown is the
+    smallest.
     """
     main = subset_sum(records)
     grown = _by(main[main["axis"] == "offset"], "level")
@@ -97,7 +99,7 @@ def positions_cost_absolute_codes(records):
 @predicate(
     bar=("above", GAIN),
     written="before",
-    plausible="problems larger than those of training, both encodings: the shift for which the source calls depth necessary",
+    plausible="problems larger than those of training, both encodings: where the source calls depth necessary",
 )
 def depth_helps_and_width_does_not(records):
     """Four layers have a lower risk than one by over 0.05 nats, and gain more by it than width 64 does over 16, both by
