@@ -12,7 +12,7 @@ import torch
 from howfar import runs, search, tasks, wasserstein
 from howfar.dyck import pad_words
 from howfar.experiments import fifty_four
-from howfar.experiments.fifty_four import distances, domains, models, predicates
+from howfar.experiments.fifty_four import distances, domains, models, predicates, report
 from howfar.experiments.judging import monotone_test
 from howfar.transformer import Transformer
 
@@ -329,5 +329,19 @@ def test_depth_counts_only_where_width_does_not_do_as_well(risk, status):
 
 
 def test_slopes_are_those_of_each_model():
-    found = predicates.slopes(invented(lambda row: row["depth"] * row["w1_stack"]))
+    found = report.slopes(invented(lambda row: row["depth"] * row["w1_stack"]))
     assert np.allclose(found["slope"], found["depth"]) and len(found) == 81 * 3
+
+
+def test_a_distance_of_ones_own_is_reported_like_ours():
+    records = invented(lambda row: row["w1_stack"])
+    records = records[(records["depth"] == 1) & (records["width"] == 16) & (records["encoding"] == "rotary")]
+    own = report.with_distance(records, distances.length_gap, "length", size=30)
+    n = own[(own["mixture"] == 1.0) & (own["domain"] == "n 2")]
+    home = domains.sample(HOME, 1.0, 30)
+    assert np.allclose(n["w1_length"], distances.length_gap(home, domains.sample(domain("n", "2"), 1.0, 30)))
+    assert n["null_length"].iloc[0] > 0
+    table = report.ranking(own, ["stack", "length"]).set_index(["axis", "distance"])
+    assert table.loc[("n", "stack"), "correlation"] == pytest.approx(1)
+    assert table.loc[("n", "stack"), "p-value"] == pytest.approx(1 / 5040)
+    assert table.loc[("n", "stack"), "fall"] < 0 and len(table) == 8
