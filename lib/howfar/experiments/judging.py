@@ -185,19 +185,24 @@ def monotone_test(distance, risk, *, null=0.0, permutations=20_000, seed=0):
     null = np.broadcast_to(checks.reals("null", null), len(distance))[:, None]
     ranks = [_unit_ranks(rows) for rows in (np.where(distance <= null, -np.inf, distance), risk)]
     levels = distance.shape[1]
-    if math.factorial(levels) <= EXACT:
-        orders = np.array(list(itertools.permutations(range(levels))))
+    exact = math.factorial(levels) <= EXACT
+    if exact:
+        orders = _every_order(levels)
     else:
         rng = checks.numpy_generator(seed)
         orders = rng.permuted(np.tile(np.arange(levels), (checks.count("permutations", permutations), 1)), axis=1)
     usable = [k for k in range(len(distance)) if ranks[0][k].any() and ranks[1][k].any()]
     if not usable:
-        return MonotoneTest(math.nan, 1.0, math.factorial(levels) <= EXACT)
+        return MonotoneTest(math.nan, 1.0, exact)
     found = np.mean([ranks[0][k] @ ranks[1][k] for k in usable])
     tried = np.mean([ranks[1][k][orders] @ ranks[0][k] for k in usable], axis=0)
-    exact = math.factorial(levels) <= EXACT
     reached = int((tried >= found - 1e-9).sum())
     return MonotoneTest(float(found), (reached + (not exact)) / (len(orders) + (not exact)), exact)
+
+
+@functools.cache
+def _every_order(levels):
+    return np.array(list(itertools.permutations(range(levels))))
 
 
 def _unit_ranks(rows):
