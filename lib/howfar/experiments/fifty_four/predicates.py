@@ -60,16 +60,20 @@ def risk_rises_with_distance(records):
 )
 def positions_cost_absolute_codes(records):
     """At each offset the risk of learned positions grows by over 0.1 nats more than that of rotary ones, over their own
-    risk at offset 0, by intervals over the seeds; the models are averaged over depths and widths. Shown is the
-    smallest.
+    risk at offset 0, by intervals over the seeds; means over the depths and widths that both were trained in. Shown is
+    the smallest.
     """
     main = report.main_runs(records)
-    grown = _by(main[main["axis"] == "offset"], "level")
+    main = main[main["axis"] == "offset"].assign(
+        shape=lambda rows: list(zip(rows["depth"], rows["width"], strict=True))
+    )
     for encoding in ("learned", "offsets"):
         for mixture in fifty_four.MIXTURES:
-            ours, other = (grown.get((name, mixture)) for name in (encoding, "rotary"))
-            if ours is None or other is None:
+            both = [main[(main["encoding"] == name) & (main["mixture"] == mixture)] for name in (encoding, "rotary")]
+            shared = set(both[0]["shape"]) & set(both[1]["shape"])
+            if not shared:
                 continue
+            ours, other = (_by_level(rows[rows["shape"].isin(shared)]) for rows in both)
             differences = ours.sub(ours["0"], axis=0) - other.sub(other["0"], axis=0)
             intervals = [mean_interval(differences[level].dropna()) for level in differences.columns.drop("0")]
             name = encoding if encoding == "learned" else "learned, trained at random offsets"
@@ -124,9 +128,6 @@ def _monotone(rows, setting, distance, *, plausible=False):
     return reading(setting, fall, status, plausible=plausible)
 
 
-def _by(rows, column):
-    """The mean risk over depths and widths: by (encoding, mixture) a table with a row for each seed."""
-    return {
-        key: group.pivot_table(index="seed", columns=column, values="risk", aggfunc="mean")
-        for key, group in measured(rows, "risk").groupby(["encoding", "mixture"])
-    }
+def _by_level(rows):
+    """The mean risk over depths and widths: a row for each seed, a column for each level."""
+    return measured(rows, "risk").pivot_table(index="seed", columns="level", values="risk", aggfunc="mean")
