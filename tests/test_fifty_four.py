@@ -274,7 +274,8 @@ def invented(risk):
                     far = 0.1 if axis in ("home", "offset") else 1.0 + place
                     row = {
                         "encoding": encoding, "depth": depth, "width": width, "mixture": mixture, "seed": seed,
-                        "axis": axis, "level": d.level, "domain": d.name, "task": "subset sum", "steps": fifty_four.Config.steps,
+                        "axis": axis, "level": d.level, "domain": d.name, "task": "subset sum",
+                        "steps": fifty_four.Config.steps,
                         "home_risk": 0.2, "home_ngram": 1.0, "w1_position": float(d.offset),
                         **{f"w1_{name}": far for name in distances.DISTANCES},
                         **{f"null_{name}": 0.5 for name in distances.DISTANCES},
