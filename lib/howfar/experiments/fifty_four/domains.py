@@ -16,7 +16,7 @@ from howfar.tasks import Batch
 
 LENGTH = 80  # tokens of a row, in training and in tests: no position is read in a test that training hasn't had
 POOL = 6_000  # problems that training draws from
-SAMPLE, TEST = 800, 100  # searches of a domain: for the distances, and (the first ones) for risk and solve rate
+SAMPLE, TEST = 500, 80  # searches of a domain: for the distances, and (the first ones) for risk and solve rate
 HOMES = 19  # further draws of the training law: what two samples of one law show
 TRIED = 150  # nodes of a search: more than fit into a row
 

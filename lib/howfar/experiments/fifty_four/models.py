@@ -9,7 +9,7 @@ from howfar.experiments.fifty_four import domains
 from howfar.training import generate, train
 from howfar.transformer import TransformerConfig, record
 
-BATCH, LR, WARMUP, HEADS = 32, 3e-3, 50, 4
+BATCH, LR, WARMUP, HEADS = 16, 8e-3, 30, 4
 FARTHEST = max(domains.FAR)  # the largest offset; every learned table has rows up to it, trained or not
 ROWS = 50  # read at a time
 
