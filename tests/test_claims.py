@@ -90,6 +90,15 @@ def decaying(records, rate):
     return records.assign(**{column: np.exp(-rate * at) for column, at in distances.items()})
 
 
+def following(records, sign):
+    """Domains as far as their number in the records, by every distance, and risks that follow or run the other way."""
+    far = 2.0 + pd.factorize(records["domain"])[0]
+    names = ("stack", "prefix", "features", "hidden")
+    columns = {f"w1_{name}": far for name in names} | {f"null_{name}": 1.0 for name in names}
+    risk = sign * np.where(records["axis"] == "offset", records["w1_position"], far)
+    return records.assign(**columns, risk=risk + 100.0)
+
+
 TURNED = {
     "wavelet_is_lowest": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
     "wavelet_is_lowest_at_100": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
@@ -116,6 +125,11 @@ TURNED = {
     "absolute_risk_grows": lambda r, up: r.assign(risk=r["shift"] * (1.0 if up else 0.0)),
     "invariant_risk_stays": lambda r, up: r.assign(risk=r["shift"] * (0.0 if up else 1.0)),
     "risk_within_ceiling": lambda r, up: r.assign(loss_step=100.0 if up else 0.0, risk=1.0 * r["shift"]),
+    "risk_rises_with_distance": lambda r, up: following(r, 1 if up else -1),
+    "positions_cost_absolute_codes": lambda r, up: r.assign(
+        risk=(r["encoding"] != "rotary") * (r["w1_position"] > 0) * (1.0 if up else 0.0)
+    ),
+    "depth_helps_and_width_does_not": lambda r, up: r.assign(risk=1 / r["depth"] if up else 16 / r["width"]),
     "sinusoid_is_bounded": lambda r, up: r.assign(norm_new=1.0 if up else 19.0),
     "legendre_is_bounded": lambda r, up: r.assign(norm_met=1.0 if up else 19.0),
     "legendre_saturates": lambda r, up: r.assign(spread_far=0.0 if up else 1.0),

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 from scipy.stats import rankdata
 
-from howfar.exercises.engine import Exercise, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong
 from howfar.experiments.fifty_four import distances, domains
 
 # --- fifty_four/mixture -----------------------------------------------------------------------------------------
@@ -316,3 +316,86 @@ OWN = Exercise(
 )
 
 EXERCISES = [MIXTURE, TIES, MONOTONE, SENTENCES, OWN]
+
+QUIZ = (
+    Question(
+        "A paper trains on half depth-first and half breadth-first searches, tests on nine mixtures of the two, and "
+        "plots risk against W1. What must the plot look like?",
+        (
+            Option(
+                "A rising line: all nine levels in order.",
+                "That is the plot from a pure training law. From the middle, two mixtures have the same distance.",
+            ),
+            Option(
+                "Two branches that start at home: one of them falls, or both are flat.",
+                "Risk is a straight line in the share and the distance a V, so one end is below home if the other is "
+                "above.",
+                right=True,
+            ),
+            Option(
+                "It depends on the metric.",
+                "The metric sets the unit only: W1 between mixtures is the difference of the shares times W1 of the "
+                "ends.",
+            ),
+        ),
+    ),
+    Question(
+        "One of these sentences is false. Which?",
+        (
+            Option(
+                "W1 of traces can be 0 while the risk of a model goes up.",
+                "This is true: move the positions of the same rows, for a model with learned ones.",
+            ),
+            Option(
+                "A distance of 0.2 moves shows a shift if the samples are large.",
+                "It shows one if it is above what two samples of one law of that size show. That has to be said, too.",
+                right=True,
+            ),
+            Option(
+                "An exact test with three levels can't reach 5 %.",
+                "This is true: six orders, one of them the best.",
+            ),
+            Option(
+                "A W1 of hidden states is read from the model whose risk it is to predict.",
+                "This is true, and why it is no property of the shift alone.",
+            ),
+        ),
+    ),
+    Question(
+        "On the axis of n a model's risk rises with the stack distance, rank by rank. On the same axis the mean length "
+        "of the traces grows with n, too. What may you say?",
+        (
+            Option(
+                "The distance explains the risk.",
+                "The length would explain it as well, and n would. One axis can't tell them apart.",
+            ),
+            Option(
+                "Along this axis risk, distance and length rise together.",
+                "That is what was seen. Pairs of domains in which they disagree say more.",
+                right=True,
+            ),
+            Option(
+                "Nothing, as the levels are not independent.",
+                "An order of seven levels is a finding. What it means is the question.",
+            ),
+        ),
+    ),
+    Question(
+        "Learned positions fail at an offset of 1, and after training at random offsets they don't. What was at fault?",
+        (
+            Option(
+                "That the encoding is absolute: absolute codes can't be shifted.",
+                "The same absolute encoding, trained at other positions, stays where it is.",
+            ),
+            Option(
+                "The code and what it was trained at, together: nothing in training tied one position to the next.",
+                "A rotary model gets it for nothing; a learned one has to be shown.",
+                right=True,
+            ),
+            Option(
+                "The rows of the table beyond the training length, which nobody trained.",
+                "At offset 1 nearly all rows are trained, and the loss is there already.",
+            ),
+        ),
+    ),
+)

@@ -1,7 +1,5 @@
 """The claims that the 54 decide: see `howfar.experiments.judging`."""
 
-import numpy as np
-
 from howfar.experiments import fifty_four
 from howfar.experiments.fifty_four import report
 from howfar.experiments.fifty_four.distances import DISTANCES
@@ -10,9 +8,9 @@ from howfar.experiments.judging import (
     HOLDS,
     NOT_JUDGED,
     UNDECIDED,
-    Interval,
     above,
     all_of,
+    exactly,
     mean_interval,
     measured,
     predicate,
@@ -119,7 +117,7 @@ def _monotone(rows, setting, distance, *, plausible=False):
     setting = f"{setting}; {distance}"
     strata = report.strata(rows, distance)
     if not report.moves(strata):
-        return reading(setting, Interval(np.nan, np.nan, np.nan), NOT_JUDGED, plausible=plausible)
+        return reading(setting, exactly(0), NOT_JUDGED, plausible=plausible)  # none is farther than another
     fall, test = mean_interval(report.largest_fall(strata)), report.ranks_test(strata)
     if fall.low > FALL:
         status = CONTRADICTED
