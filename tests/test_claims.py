@@ -100,6 +100,15 @@ def residuals(records, at_the_end):
     return records.assign(residual=at_the_end ** (records["layer"] / 12))
 
 
+def following(records, sign):
+    """Domains as far as their number in the records, by every distance, and risks that follow or run the other way."""
+    far = 2.0 + pd.factorize(records["domain"])[0]
+    names = ("stack", "prefix", "features", "hidden")
+    columns = {f"w1_{name}": far for name in names} | {f"null_{name}": 1.0 for name in names}
+    risk = sign * np.where(records["axis"] == "offset", records["w1_position"], far)
+    return records.assign(**columns, risk=risk + 100.0)
+
+
 TURNED = {
     "wavelet_is_lowest": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
     "wavelet_is_lowest_at_100": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
@@ -129,6 +138,11 @@ TURNED = {
     "risk_within_certificate": lambda r, up: r.assign(change=1e-6 if up else 1e6),
     "home_ratio_is_enough": lambda r, up: r.assign(change=1e-6 if up else 1e6),
     "tree_constant_is_enough": lambda r, up: r.assign(move_change=1e-6 if up else 1e6),
+    "risk_rises_with_distance": lambda r, up: following(r, 1 if up else -1),
+    "positions_cost_absolute_codes": lambda r, up: r.assign(
+        risk=(r["encoding"] != "rotary") * (r["w1_position"] > 0) * (1.0 if up else 0.0)
+    ),
+    "depth_helps_and_width_does_not": lambda r, up: r.assign(risk=1 / r["depth"] if up else 16 / r["width"]),
     "sinusoid_is_bounded": lambda r, up: r.assign(norm_new=1.0 if up else 19.0),
     "legendre_is_bounded": lambda r, up: r.assign(norm_met=1.0 if up else 19.0),
     "legendre_saturates": lambda r, up: r.assign(spread_far=0.0 if up else 1.0),

@@ -72,6 +72,13 @@ def test_run_takes_an_experiment_of_ones_own(capsys, own, engine):
     assert set(runs.read(out)["number"]) == set(range(24))
 
 
+def test_a_plan_is_printed_before_anything_runs(capsys, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(experiments.find(toy), "plan", lambda configs: [600.0 for _ in configs], raising=False)
+    monkeypatch.setattr(runs, "sweep", lambda *_, **__: sys.exit(3))
+    status, out, _ = command(capsys, "run", toy, "--out", tmp_path / "toy.jsonl")
+    assert status == 3 and out == "plan: 24 runs, about 4.0 core-hours; what is recorded is not run again\n"
+
+
 def test_a_file_in_this_folder_is_an_experiment(capsys, own, tmp_path):
     folder, name = own.split(".")
     (tmp_path / folder / f"{name}.py").rename(tmp_path / f"{folder}_flat.py")

@@ -101,6 +101,7 @@ def _run(options):
     torch.set_num_threads(1)  # more than one pays only for models far larger than ours
     keep_freed_memory()
     out = options.out or Path("results") / f"{options.name}-{options.scale}.jsonl"
+    _print_plan(options.name, options.scale)
     records = runs.sweep(
         options.name,
         options.scale,
@@ -114,6 +115,16 @@ def _run(options):
     seconds = records.drop_duplicates("key")["seconds"]
     print(f"{len(records)} records of {len(seconds)} runs in {out}; {seconds.sum():.0f} s of computing in all")
     return 0
+
+
+def _print_plan(name, scale):
+    """What the grid will cost, where the experiment says so: before anything runs."""
+    module = experiments.find(name)
+    if hasattr(module, "plan"):
+        seconds = module.plan(experiments.grid(name, scale))
+        print(
+            f"plan: {len(seconds)} runs, about {sum(seconds) / 3600:.1f} core-hours; what is recorded is not run again"
+        )
 
 
 def _claims(options):

@@ -9,6 +9,9 @@ An experiment is a module with three functions:
 ``figure(records)``
     a matplotlib figure of a DataFrame of records.
 
+One that is expensive may have a fourth, ``plan(configs)``: a list of about how many core-seconds each will take, which
+``howfar run`` adds up and prints before it starts.
+
 Ours are folders: the module, and beside it the ``predicates`` that decide claims from its records.
 
 A module of your own works everywhere that a registered name does: give its name as you would import it.
@@ -24,6 +27,7 @@ EXPERIMENTS = {
         "bound",
         "construction",
         "equivariance",
+        "fifty_four",
         "k_hop",
         "length_collapse",
         "position_codes",

@@ -7,6 +7,7 @@ Its docstring is the rule that the ledger prints. `howfar.claims` counts the rea
 """
 
 import functools
+import itertools
 import math
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from howfar import checks
 
 HOLDS, UNDECIDED, CONTRADICTED = "holds", "undecided", "contradicted"
 NOT_JUDGED = "not judged"  # what the claim presupposes is missing: such a reading doesn't count
+EXACT = math.factorial(8)  # orders of levels that are all tried
 STATUSES = (HOLDS, UNDECIDED, CONTRADICTED, NOT_JUDGED)
 
 
@@ -132,6 +134,83 @@ def mean_interval(values, level=0.95):
 def geometric_interval(values, level=0.95):
     """The same for positive numbers and their geometric mean: Student's interval of the mean of their logarithms."""
     return Interval(*(float(np.exp(x)) for x in mean_interval(np.log(np.asarray(values, dtype=float)), level)))
+
+
+class MonotoneTest(NamedTuple):
+    """Whether one number grows with another: Spearman's rank correlation and its one-sided p-value.
+
+    ``exact``: every permutation was tried, and not some at random.
+    """
+
+    correlation: float
+    pvalue: float
+    exact: bool
+
+
+def monotone_test(distance, risk, *, null=0.0, permutations=20_000, seed=0):
+    """Does the risk grow with the distance, level by level?
+
+    Parameters
+    ----------
+    distance, risk : array (levels,) or (strata, levels)
+        One number for each level of an axis; at least three levels. Strata (training laws, say) are ranked apart, and
+        their correlations averaged.
+    null : float or array (strata,)
+        The largest distance between samples of one law. Levels that are not farther are tied: nothing tells them apart.
+    permutations : int
+        Of the levels, the same in all strata. All are tried if there are at most 8 levels; else so many at random.
+    seed : int, torch.Generator, numpy.random.Generator or None
+
+    Returns
+    -------
+    MonotoneTest
+        Its correlation is NaN and its p-value 1 where all distances, or all risks, are tied.
+
+    Raises
+    ------
+    ValueError
+        If the two don't have one shape, there are fewer than three levels, or a number is not finite.
+
+    Notes
+    -----
+    The p-value is the share of permutations whose correlation is at least the one found: exact if the levels' risks are
+    exchangeable. With K levels it is never below 1 / K!, so that three levels cannot pass at 5 %.
+    """
+    distance, risk = (np.atleast_2d(checks.reals(n, v)) for n, v in (("distance", distance), ("risk", risk)))
+    if distance.shape != risk.shape or distance.shape[-1] < 3 or distance.ndim != 2:
+        raise ValueError(
+            "distance and risk must be of one shape, (levels,) or (strata, levels) with at least 3 levels; got "
+            f"{distance.shape} and {risk.shape}"
+        )
+    null = np.broadcast_to(checks.reals("null", null), len(distance))[:, None]
+    ranks = [_unit_ranks(rows) for rows in (np.where(distance <= null, -np.inf, distance), risk)]
+    levels = distance.shape[1]
+    exact = math.factorial(levels) <= EXACT
+    if exact:
+        orders = _every_order(levels)
+    else:
+        rng = checks.numpy_generator(seed)
+        orders = rng.permuted(np.tile(np.arange(levels), (checks.count("permutations", permutations), 1)), axis=1)
+    usable = [k for k in range(len(distance)) if ranks[0][k].any() and ranks[1][k].any()]
+    if not usable:
+        return MonotoneTest(math.nan, 1.0, exact)
+    found = np.mean([ranks[0][k] @ ranks[1][k] for k in usable])
+    tried = np.mean([ranks[1][k][orders] @ ranks[0][k] for k in usable], axis=0)
+    reached = int((tried >= found - 1e-9).sum())
+    return MonotoneTest(float(found), (reached + (not exact)) / (len(orders) + (not exact)), exact)
+
+
+@functools.cache
+def _every_order(levels):
+    return np.array(list(itertools.permutations(range(levels))))
+
+
+def _unit_ranks(rows):
+    """Ranks of each row, ties at their mean, centred and of length one; zeros where all are tied."""
+    ranks = scipy.stats.rankdata(rows, axis=1)
+    ranks -= ranks.mean(1, keepdims=True)
+    norms = np.linalg.norm(ranks, axis=1, keepdims=True)
+    return np.divide(ranks, norms, out=np.zeros_like(ranks), where=norms > 0)
 
 
 def measured(records, *columns):
