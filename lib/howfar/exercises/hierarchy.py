@@ -338,13 +338,13 @@ QUIZ = (
         "those of its training. What follows?",
         (
             Option(
-                "Two layers are enough for five blocks; the rest is training.",
-                "At the same lengths a network with a layer too few can do well. The theorem is about all lengths.",
-            ),
-            Option(
                 "At fixed precision it fails at some length, however it was trained and however wide it is.",
                 "That is the theorem: five blocks take three layers, for all lengths at once.",
                 right=True,
+            ),
+            Option(
+                "Two layers are enough for five blocks; the rest is training.",
+                "At the same lengths a network with a layer too few can do well. The theorem is about all lengths.",
             ),
             Option(
                 "It fails on the next longer words.",
@@ -379,14 +379,14 @@ QUIZ = (
                 "True: the theorem bounds the layers, whatever the width.",
             ),
             Option(
+                "A trained network that fails doesn't show that its layers are too few.",
+                "True: it may be that training didn't find the weights.",
+            ),
+            Option(
                 "Any task takes k - 2 layers if its inputs have k blocks.",
                 "It is one task on one family of words. Whether there has been a 1 so far, say, takes one look back, "
                 "however many blocks there are.",
                 right=True,
-            ),
-            Option(
-                "A trained network that fails doesn't show that its layers are too few.",
-                "True: it may be that training didn't find the weights.",
             ),
             Option(
                 "A network that says 0 everywhere is right at most positions and on no word.",
@@ -402,13 +402,13 @@ QUIZ = (
                 "That would take the bound away, too. But it is not the only way.",
             ),
             Option(
+                "Nothing: it is a theorem.",
+                "It is a theorem with two conditions: a conjecture, and a size.",
+            ),
+            Option(
                 "More width: the bound asks that width times heads be less than about k.",
                 "Width is its currency, and a wide enough network isn't bound by it.",
                 right=True,
-            ),
-            Option(
-                "Nothing: it is a theorem.",
-                "It is a theorem with two conditions: a conjecture, and a size.",
             ),
         ),
     ),
