@@ -1,10 +1,11 @@
 """The claims that k-hop decides: see `howfar.experiments.judging`.
 
-A cell is a number of layers and of hops; its number is the best accuracy of its seeds, since the question is what
-the layers can do. A cell is learned if that is above 99 % of the positions. The bars were set before any of the runs.
+A cell is a number of layers and of hops; its number is the best accuracy of its seeds, since the question is what the
+layers can do. A cell is learned if that is above 99 % of the positions. The bars were set before any of the runs.
 When those of 2,500 steps had been read, longer runs were added, of three and of four layers. When that of four had
-run, that of three was dropped; what isn't learned was made undecided (the longer run had learned more), and had been
-contradicted; a third rule, that fewer layers don't learn more hops, was dropped: no failure to learn decides it.
+run, that of three was dropped; what isn't learned was made undecided (the longer run had learned more), where it had
+been contradicted; and a third rule, that fewer layers don't learn more hops, was dropped: no failure to learn decides
+it.
 """
 
 from howfar.experiments.judging import HOLDS, UNDECIDED, exactly, measured, predicate, reading
