@@ -347,13 +347,13 @@ QUIZ = (
                 "This is true: move the positions of the same rows, for a model with learned ones.",
             ),
             Option(
+                "An exact test with three levels can't reach 5 %.",
+                "This is true: six orders, one of them the best.",
+            ),
+            Option(
                 "A distance of 0.2 moves shows a shift if the samples are large.",
                 "It shows one if it is above what two samples of one law of that size show. That has to be said, too.",
                 right=True,
-            ),
-            Option(
-                "An exact test with three levels can't reach 5 %.",
-                "This is true: six orders, one of them the best.",
             ),
             Option(
                 "A W1 of hidden states is read from the model whose risk it is to predict.",
@@ -366,13 +366,13 @@ QUIZ = (
         "of the traces grows with n, too. What may you say?",
         (
             Option(
-                "The distance explains the risk.",
-                "The length would explain it as well, and n would. One axis can't tell them apart.",
-            ),
-            Option(
                 "Along this axis risk, distance and length rise together.",
                 "That is what was seen. Pairs of domains in which they disagree say more.",
                 right=True,
+            ),
+            Option(
+                "The distance explains the risk.",
+                "The length would explain it as well, and n would. One axis can't tell them apart.",
             ),
             Option(
                 "Nothing, as the levels are not independent.",
