@@ -186,6 +186,15 @@ def legal(opens=lambda stack, prefix, D: len(stack) < D, closes=lambda stack, pr
     return answer
 
 
+def apart(norm=lambda rest: np.sqrt((rest**2).sum(-1)), freedom=lambda n, classes: n):
+    def answer(states, classes):
+        groups = [states[classes == c] for c in np.unique(classes)]
+        squares = sum(((g - g.mean(0)) ** 2).sum() for g in groups) / freedom(len(states), len(groups))
+        return min(norm(a.mean(0) - b.mean(0)) for a, b in itertools.combinations(groups, 2)) / math.sqrt(squares)
+
+    return answer
+
+
 # --- right ------------------------------------------------------------------------------------------------------
 
 RIGHT = [
@@ -237,6 +246,14 @@ RIGHT = [
     ("words/predict", lambda: (2.0, 0.5, 0.091)),
     ("words/predict", lambda: np.array([2, 0.5, 1 / 11])),
     ("dyck/legal", lambda prefix, k, D: np.array(legal()(prefix, k, D), dtype=int)),
+    ("width/pair", lambda: (np.array([1, 0, 1]), torch.tensor([0, 1, 1]))),
+    ("width/separation", apart()),
+    ("width/residual", lambda H: math.sqrt(np.trace(np.cov(H.T, bias=True)) * len(H) / (H**2).sum())),
+    (
+        "width/barron",
+        lambda a, w, r, m: sum(abs(x) * math.hypot(*f) for x, f in zip(a, w, strict=True)) * 2 * r / m**0.5,
+    ),
+    ("width/repair", lambda: {"f", "c", "b"}),
 ]
 
 
@@ -303,6 +320,15 @@ REFUSED = [
     ("dyck/sentences", lambda: 2),
     ("words/predict", lambda: [2, 0.5]),
     ("words/predict", lambda: [2, 0.5, 0.1]),
+    ("width/pair", lambda: ("010", "100")),
+    ("width/pair", lambda: ([0.0, 1.0, 0.0], [1.0, 0.0, 0.0])),
+    ("width/pair", lambda: ([4, 0, 1, 0], [4, 1, 0, 0])),
+    ("width/separation", apart(freedom=lambda n, classes: n - classes)),
+    ("width/separation", apart(norm=lambda rest: np.abs(rest).sum(-1))),
+    ("width/residual", lambda H: np.linalg.norm(H - H.mean()) / np.linalg.norm(H)),
+    ("width/residual", lambda H: np.linalg.norm(H - np.median(H, 0)) / np.linalg.norm(H)),
+    ("width/barron", lambda a, w, r, m: 2 * r * np.linalg.norm(a[:, None] * w) / m**0.5),
+    ("width/repair", lambda: "abcdefg"),
 ]
 
 

@@ -84,7 +84,8 @@ def class_separation(states, classes):
     Notes
     -----
     The mean of m states misses the mean of their law by about spread / sqrt(m), so that two classes of m states each
-    that are the same have a ratio of about sqrt(2 / m), not 0. Numbers of different m are not to be compared.
+    that follow the same law have a ratio of about sqrt(2 / m), not 0. Numbers of different m are not to be compared.
+    The spread counts all directions, so that a linear read-out may tell classes apart whose ratio is below 1.
     """
     states = _states(states, 2, "(n, width)")
     labels = torch.from_numpy(checks.integers("classes", classes)).to(states.device)
@@ -147,8 +148,9 @@ def last_distance(states_u, states_v):
     Returns
     -------
     float64 tensor (...)
-        The distance of the last tokens' states over the mean of their norms: from 0 (equal) to 2 (opposite). Two
-        numbers that differ by less than 2^-8 (bfloat16) or 2^-24 (float32) of their size may be rounded to one.
+        The distance of the last tokens' states over the mean of their norms: from 0 (equal) to 2 (opposite); NaN
+        where both are 0. Two numbers that differ by less than 2^-8 (bfloat16) or 2^-24 (float32) of their size may be
+        rounded to one.
 
     Raises
     ------

@@ -1,5 +1,7 @@
 """The exercises of ``chapters/depth/width.ipynb``."""
 
+import operator
+
 import numpy as np
 
 from howfar import dyck
@@ -16,7 +18,7 @@ def _what_is_wrong(answer):
     """What a pair of prefixes fails at first; "merged, with different stacks" if at nothing."""
     pair = answer()
     try:
-        words = [[int(token) for token in word] for word in pair]
+        words = [[operator.index(token) for token in word] for word in pair]
         good = len(words) == 2 and all(dyck.is_prefix(word, 2, 3) for word in words)
     except (TypeError, ValueError):
         return pair
@@ -289,7 +291,7 @@ REPAIR = Exercise(
         Wrong(
             "leaves out the hierarchy",
             lambda: "cf",
-            f"look at the third row of the table of theorems: fixed precision, all lengths at once. {_COMPARED}",
+            f"look at the row of alternating blocks in the table: fixed precision, all lengths at once. {_COMPARED}",
         ),
         Wrong(
             "leaves out the order",
@@ -351,7 +353,7 @@ QUIZ = (
         ),
     ),
     Question(
-        "Networks of width 8 to 256 with a layer too few don't get alternating blocks right at three times the length. "
+        "Two-layer networks of width 8 to 256, a layer too few, don't get five blocks right at three times the length. "
         "Which sentence may you write?",
         (
             Option("Width cannot make up for the layer.", "For these networks, trained this way, it did not."),
