@@ -327,15 +327,15 @@ QUIZ = (
                 "That is the plot from a pure training law. From the middle, two mixtures have the same distance.",
             ),
             Option(
+                "It depends on the metric.",
+                "The metric sets the unit only: W1 between mixtures is the difference of the shares times W1 of the "
+                "ends.",
+            ),
+            Option(
                 "Two branches that start at home: one of them falls, or both are flat.",
                 "Risk is a straight line in the share and the distance a V, so one end is below home if the other is "
                 "above.",
                 right=True,
-            ),
-            Option(
-                "It depends on the metric.",
-                "The metric sets the unit only: W1 between mixtures is the difference of the shares times W1 of the "
-                "ends.",
             ),
         ),
     ),
@@ -384,13 +384,13 @@ QUIZ = (
         "Learned positions fail at an offset of 1, and after training at random offsets they don't. What was at fault?",
         (
             Option(
-                "That the encoding is absolute: absolute codes can't be shifted.",
-                "The same absolute encoding, trained at other positions, stays where it is.",
-            ),
-            Option(
                 "The code and what it was trained at, together: nothing in training tied one position to the next.",
                 "A rotary model gets it for nothing; a learned one has to be shown.",
                 right=True,
+            ),
+            Option(
+                "That the encoding is absolute: absolute codes can't be shifted.",
+                "The same absolute encoding, trained at other positions, stays where it is.",
             ),
             Option(
                 "The rows of the table beyond the training length, which nobody trained.",

@@ -13,7 +13,7 @@ POOLED = "all axes"
 
 def trained(records):
     """The records of models whose risk at home is below that of a 3-gram; the others have not learned the task."""
-    measured(records, "home_risk", "home_ngram")
+    measured(records, "home_risk", "home_ngram", "mixture")
     return records[records["home_risk"] < records["home_ngram"]]
 
 
@@ -98,7 +98,8 @@ def strata(rows, distance):
     All are means over the shapes of the models, and of the same domains in the same order.
     """
     found = []
-    for _, group in measured(rows, "risk", f"w1_{distance}").groupby(["encoding", "mixture"], sort=False):
+    columns = ["risk", f"w1_{distance}"] + ([] if distance == "position" else [f"null_{distance}"])
+    for _, group in measured(rows, *columns).groupby(["encoding", "mixture"], sort=False):
         risk = group.pivot_table(index="seed", columns="domain", values="risk", aggfunc="mean")
         # In units of the null, so that the hidden states of a wide model don't outweigh those of a narrow one.
         unit = 1.0 if distance == "position" else group[f"null_{distance}"]
