@@ -93,7 +93,7 @@ def plan(configs):
     """
     costs = []
     for config in configs:
-        step = config.depth * (0.0022 + 0.00013 * config.width)  # of one member
+        step = config.depth * (0.0040 + 0.00024 * config.width)  # of one member
         tests = 1 if config.levels == "quick" else 1.4
         costs.append(len(config.seeds) * (config.steps * step + 0.5 + 70 * step * tests) + 2)
     return costs
