@@ -93,7 +93,7 @@ def test_the_filter_works_without_a_kernel_and_without_a_server(tmp_path):
         seen.select_option("select[data-by=verdict]", "open")
         expected = [c.id for c, f in FOUND if c.source == "zhang2026" and f.verdict == "open"]
         assert [rows.nth(i).get_attribute("id") for i in range(rows.count())] == expected
-        assert seen.inner_text("[role=status]") == f"{len(expected)} claims"
+        assert seen.inner_text("[role=status]") == f"{len(expected)} claim{'s' * (len(expected) != 1)}"
         seen.select_option("select[data-by=source]", "")
         seen.select_option("select[data-by=verdict]", "")
         assert rows.count() == len(FOUND) and not faults
