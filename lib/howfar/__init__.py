@@ -10,7 +10,7 @@ A module is loaded when its name is first used: ``from howfar import dyck`` brin
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 if TYPE_CHECKING:  # for editors and type checkers; where the library runs, __getattr__ does the same
     from howfar import (  # noqa: I001
