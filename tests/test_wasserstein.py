@@ -249,7 +249,23 @@ def test_gradients_in_float32_are_those_of_float64():
 # Signatures
 
 IN_ANOTHER_S_ORDER = {"wasserstein_1d", "tree_wasserstein", "emd2", "solve", "sinkhorn"}  # SciPy's and POT's
-DATA = ["X", "X_a", "X_b", "P", "Q", "phi_a", "phi_b", "M_ab", "M_bb", "values", "distances", "k"]
+DATA = [
+    "X",
+    "X_a",
+    "X_b",
+    "stops",
+    "stops_a",
+    "stops_b",
+    "P",
+    "Q",
+    "phi_a",
+    "phi_b",
+    "M_ab",
+    "M_bb",
+    "values",
+    "distances",
+    "k",
+]
 OPTIONS = "metric k a b length projections permutations replicates method level seed".split()
 
 
