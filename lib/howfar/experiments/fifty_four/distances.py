@@ -131,7 +131,7 @@ def measure(domain, mixture, size=domains.SAMPLE):
 
     Parameters
     ----------
-    domain : Domain
+    domain : fifty_four.domains.Domain
     mixture : float
         The share of depth-first searches in training.
     size : int

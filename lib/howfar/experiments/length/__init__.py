@@ -47,7 +47,7 @@ def run(config, device="cpu"):
 
     Parameters
     ----------
-    config : Config
+    config : cells.Config
     device : str
 
     Returns
