@@ -11,6 +11,8 @@ SITE := _build/html
 # One thread a process: on shared cores two threads can be ten times slower than one.
 export OMP_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
+# Huge pages for malloc: on a virtual machine tensors of 20 MB were read and written seven times faster with them.
+export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
 NOTEBOOKS := $(shell find chapters -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' | sort)
 
 fail = { echo; echo "make $@: $(1)" >&2; exit 1; }

@@ -29,6 +29,7 @@ EXPERIMENTS = {
         "equivariance",
         "fifty_four",
         "k_hop",
+        "length",
         "length_collapse",
         "position_codes",
         "rank_collapse",
