@@ -38,10 +38,9 @@ def test_the_full_grid_holds_each_cell_once_and_what_the_predicates_compare():
 
 
 def test_the_plan_fits_into_two_hours_of_two_cores_and_counts_every_cell():
-    plan = length.plan()
-    assert sum(row["cells"] for row in plan) == len(FULL)
-    assert 1 < sum(row["core_hours"] for row in plan) <= 4
-    assert [row["part"] for row in plan] == list(length.parts())
+    seconds = length.plan(FULL)
+    assert len(seconds) == len(FULL)
+    assert 1 < sum(seconds) / 3600 <= 4
 
 
 @pytest.mark.parametrize("task", length.TASKS)
@@ -194,7 +193,7 @@ def test_the_tasks_are_those_that_the_measures_of_complexity_are_about():
 
 def test_what_the_measures_predict_for_the_repair_and_without_each_part():
     table = pd.DataFrame(prediction.predictions()).set_index(["task", "encoding", "positions"])
-    assert table.index.is_unique and len(table) > 120
+    assert table.index.is_unique and len(table) > 100
     for task in set(length.TASKS) - {"parity"}:
         says = {part: bool(table.loc[(task, *cell), "predicted"]) for part, cell in length.REPAIR.items()}
         works = task != "cyclic shift"  # whose last digit stands at a new distance for each length
