@@ -81,19 +81,22 @@ class Config:
 
 
 def grid(scale):
-    """The configs of a scale: `parts` in their order.
+    """The configs of a scale.
 
-    ``"quick"``: copying with rotary and T5's encoding, and with the repair, trained to length 8 in 160 steps.
+    ``"full"``: the repair, then the other `parts` task by task and the longer runs, so that a file that isn't complete
+    can be used. ``"quick"``: copying with rotary and T5's encoding, and with the repair, trained to length 8 in 160 steps.
     """
     if scale == "quick":
         cells = [("copy", "rotary", "counted"), ("copy", "relative", "counted"), ("copy", "sharp", "coupled")]
         cells += [(task, *REPAIR["all three"]) for task in ("copy", "reverse")]
         return [Config(*cell, trained=8, steps=160) for cell in cells]
-    return [config for configs in parts().values() for config in configs]
+    first, *others, last = parts().values()
+    others = sorted((config for configs in others for config in configs), key=lambda c: list(TASKS).index(c.task))
+    return [*first, *others, *last]
 
 
 def parts():
-    """The full grid in parts, the most important first, so that a file that isn't complete can be used.
+    """The full grid in parts: what each is there for.
 
     Returns
     -------
