@@ -84,7 +84,8 @@ def grid(scale):
     """The configs of a scale.
 
     ``"full"``: the repair, then the other `parts` task by task and the longer runs, so that a file that isn't complete
-    can be used. ``"quick"``: copying with rotary and T5's encoding, and with the repair, trained to length 8 in 160 steps.
+    can be used. ``"quick"``: copying with rotary and T5's encoding, and with the repair, trained to length 8 in 160
+    steps.
     """
     if scale == "quick":
         cells = [("copy", "rotary", "counted"), ("copy", "relative", "counted"), ("copy", "sharp", "coupled")]
