@@ -179,7 +179,9 @@ def test_records_say_what_the_readers_need():
 def test_the_full_grid_has_the_54_a_third_arm_and_another_task():
     full = pd.DataFrame([dataclasses.asdict(c) for c in fifty_four.grid("full")])
     main = full[(full["task"] == "subset sum") & (full["steps"] == fifty_four.Config.steps)]
-    assert main.groupby("encoding").size().to_dict() == {"learned": 27, "offsets": 9, "rotary": 27}
+    assert main.groupby("encoding").size().to_dict() == {"learned": 27, "offsets": 27, "rotary": 27}
+    longer = full[full["steps"] == fifty_four.LONG]
+    assert longer.groupby("encoding").size().to_dict() == {"learned": 3, "offsets": 3, "rotary": 3}
     assert set(full["task"]) == {"subset sum", "countdown"} and set(full["seeds"].map(len)) == {3}
     assert len(fifty_four.grid("quick")) == 54
     assert all(cost > 0 for cost in fifty_four.plan(fifty_four.grid("full")))

@@ -66,17 +66,16 @@ def grid(scale):
     """The configs of a scale.
 
     ``"quick"``: the 54, small shapes first, on some of the domains. ``"full"``: the 54 on all domains; then a third
-    arm, learned positions trained at random offsets, in three shapes; and for one shape Countdown, and four times as
-    many steps.
+    arm of 27, learned positions trained at random offsets; and for one shape Countdown, and four times as many steps.
     """
     cells = [(d, w, m) for d, w in sorted(product(DEPTHS, WIDTHS), key=lambda c: c[0] * c[1]) for m in MIXTURES]
     quick = [Config(encoding, *cell) for cell in cells for encoding in ENCODINGS]
     if scale == "quick":
         return quick
-    arm = [Config("offsets", d, w, m) for d, w, m in cells if DEPTHS.index(d) == WIDTHS.index(w)]
-    one = [Config(encoding, 2, 32, mixture) for encoding in ENCODINGS for mixture in MIXTURES]
-    countdown, more = ([replace(config, **new) for config in one] for new in ({"task": "countdown"}, {"steps": LONG}))
-    return [replace(config, levels="full") for config in (*quick, *arm, *countdown, *more)]
+    arm = [Config("offsets", *cell) for cell in cells]
+    countdown = [Config(encoding, 2, 32, m, task="countdown") for encoding in ENCODINGS for m in MIXTURES]
+    longer = [Config(encoding, 2, 32, m, steps=LONG) for encoding in (*ENCODINGS, "offsets") for m in MIXTURES]
+    return [replace(config, levels="full") for config in (*quick, *arm, *countdown, *longer)]
 
 
 def plan(configs):
