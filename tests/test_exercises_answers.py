@@ -359,7 +359,8 @@ SENTENCES = {
 @pytest.mark.parametrize("name", SENTENCES)
 def test_letters_of_sentences_are_taken_in_any_form(name):
     right = SENTENCES[name]
-    forms = [right.upper(), ", ".join(right), " and ".join(right), list(right[::-1]), set(right), f"({'/'.join(right)})"]
+    forms = [right.upper(), ", ".join(right), " and ".join(right), f"({'/'.join(right)})"]
+    forms += [list(right[::-1]), set(right)]
     for form in forms:
         assert examine(exercises.find(name), lambda form=form: form).passed, form
 
