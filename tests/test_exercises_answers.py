@@ -347,7 +347,32 @@ def test_what_goes_wrong_with_large_integers_is_named():
 @pytest.mark.parametrize(("letters", "first"), [("", "b"), ("abcdef", "a"), ("bcdf", "c"), ("bdef", "e"), ("bf", "d")])
 def test_of_several_misjudged_sentences_the_first_is_named(letters, first):
     verdict = examine(exercises.find("dyck/sentences"), lambda: letters)
-    assert verdict.got == first and verdict.mistake is not None
+    assert verdict.got == f"the first sentence judged wrongly is {first}" and verdict.mistake is not None
+
+
+SENTENCES = {
+    "dyck/sentences": "bd", "construction/sentences": "bd", "fifty_four/sentences": "be", "width/repair": "bcf",
+    "scratchpad/predict": "e", "bound/sentences": "bdfg", "equivariance/sentences": "ach",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_letters_of_sentences_are_taken_in_any_form(name):
+    right = SENTENCES[name]
+    forms = [right.upper(), ", ".join(right), " and ".join(right), f"({'/'.join(right)})"]
+    forms += [list(right[::-1]), set(right)]
+    for form in forms:
+        assert examine(exercises.find(name), lambda form=form: form).passed, form
+
+
+@pytest.mark.parametrize("named", ["b, z", "be?", 2, [1, 2], {"b": 1}, "b1", True])
+def test_what_names_no_letters_is_told_which_there_are(named):
+    verdict = examine(exercises.find("fifty_four/sentences"), lambda: named)
+    assert verdict.status == "failed" and "the letters are a to f" in verdict.message
+
+
+def test_sentences_that_are_not_named_at_all_are_not_attempted():
+    assert examine(exercises.find("bound/sentences"), lambda: ...).status == "not attempted"
 
 
 def test_what_is_changed_in_place_is_named():

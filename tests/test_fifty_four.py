@@ -176,10 +176,22 @@ def test_records_say_what_the_readers_need():
     assert offsets["w1_stack"].nunique() == 1
 
 
+def test_a_domain_of_ones_own_is_tested_beside_ours():
+    nine = domains.Domain(axis="n", level="9", sizes=(9,))
+    table = pd.DataFrame(fifty_four.run(TINY, also=[nine])).set_index("domain")
+    assert len(table) == len(fifty_four.chosen(TINY)) + 1
+    assert table.loc["n 9", "w1_stack"] == pytest.approx(
+        distances.stack_distance(domains.sample(HOME, 1.0, 24), domains.sample(nine, 1.0, 24)), rel=1e-3
+    )
+    assert all(len(p.numbers) == 9 for p in domains.problems(nine, 12)[0])
+
+
 def test_the_full_grid_has_the_54_a_third_arm_and_another_task():
     full = pd.DataFrame([dataclasses.asdict(c) for c in fifty_four.grid("full")])
     main = full[(full["task"] == "subset sum") & (full["steps"] == fifty_four.Config.steps)]
-    assert main.groupby("encoding").size().to_dict() == {"learned": 27, "offsets": 9, "rotary": 27}
+    assert main.groupby("encoding").size().to_dict() == {"learned": 27, "offsets": 27, "rotary": 27}
+    longer = full[full["steps"] == fifty_four.LONG]
+    assert longer.groupby("encoding").size().to_dict() == {"learned": 3, "offsets": 3, "rotary": 3}
     assert set(full["task"]) == {"subset sum", "countdown"} and set(full["seeds"].map(len)) == {3}
     assert len(fifty_four.grid("quick")) == 54
     assert all(cost > 0 for cost in fifty_four.plan(fifty_four.grid("full")))
@@ -243,6 +255,13 @@ def test_strata_are_permuted_together_and_many_levels_at_random():
     long = np.arange(20.0)
     test = monotone_test(long, long, permutations=199)
     assert not test.exact and test.pvalue == pytest.approx(1 / 200)
+
+
+def test_a_stratum_that_is_all_ties_is_left_out():
+    x, y = np.arange(5.0), np.array([0.0, 2, 1, 3, 4])
+    alone = monotone_test(x, y)
+    assert monotone_test([x, x], [y, y], null=[0, 9]) == alone  # no level is beyond the null
+    assert monotone_test([x, x], [y, np.ones(5)]) == alone  # no risk differs
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_setup_cell_is_the_same_everywhere_and_installs_from_the_repository(path
     assert code_cells(path)[0].source == setups[0].source, "the setup cell comes first"
     first = next(c for c in code_cells(PATHS[0]) if tagged(c, "setup"))
     assert setups[0].source == first.source
-    wanted = f'"howfar @ git+{CONFIG["repository"]["url"]}@v{howfar.__version__}"'
+    wanted = f'%pip install -q "git+{CONFIG["repository"]["url"]}@v{howfar.__version__}"'
     assert wanted in setups[0].source
 
 
@@ -133,9 +133,8 @@ def test_cells_are_short(path):
 @every
 def test_code_fits_the_page(path):
     for cell in code_cells(path):
-        if not tagged(cell, "setup"):
-            long = [line for line in cell.source.splitlines() if len(line) > MAX_COLUMNS]
-            assert not long, f"{len(long[0])} columns:\n{long[0]}"
+        long = [line for line in cell.source.splitlines() if len(line) > MAX_COLUMNS]
+        assert not long, f"{len(long[0])} columns:\n{long[0]}"
 
 
 @every

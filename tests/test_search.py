@@ -331,3 +331,28 @@ def test_a_prompt_refuses_what_it_cannot_write(arguments, message):
     problem, *digits = arguments
     with pytest.raises(ValueError, match=message):
         search.write_prompt(problem, **({"digits": digits[0]} if digits else {}))
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_law_draws_what_it_says():
+    rng = np.random.default_rng(0)
+    drawn = [search.SumLaw(sizes=(2, 5), largest=7, order="largest first").problem(rng) for _ in range(40)]
+    assert {len(p.numbers) for p in drawn} == {2, 5} and {max(p.numbers) for p in drawn} <= set(range(1, 8))
+    assert all(p.numbers == tuple(sorted(p.numbers, reverse=True)) for p in drawn)
+    plain, left = (search.SumLaw(leave=leave).problem(5, n=4) for leave in (0, 2))
+    assert (plain.numbers, plain.target) == (left.numbers, left.target) and len(plain.numbers) == 4
+    free = search.OrderedSum((1, 1, 1), 2, leave=1)
+    assert free.choices((0, 0)) == [1, 0] and search.SubsetSum((1, 1, 1), 2).choices((0, 0)) == [0, 1]
+    assert free.choices((1, 1)) == [0, 1]
+
+
+@pytest.mark.parametrize("bad", [{"sizes": ()}, {"sizes": (0,)}, {"largest": 0}, {"order": "sorted"}, {"leave": -1}])
+def test_a_law_that_is_none_is_refused(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        search.SumLaw(**bad)
+
+
+def test_a_summary_counts_moves_retreats_and_heights():
+    assert search.summary([(0,), (0, 1), (1,), (1, 0), (1, 0, 0)]) == (5, 1, 3, 1.8)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from howfar.exercises.engine import Exercise, Option, Question, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong, first_misjudged
 
 # --- bound/layers -------------------------------------------------------------------------------------------------
 
@@ -212,12 +212,6 @@ def true_sentences():
     return "BDFG"
 
 
-def _letters(answer):
-    """The letters that an answer names, whatever their order, case and container."""
-    named = answer()
-    return named if named is ... else "".join(sorted({letter for letter in "".join(named).upper() if letter.isalpha()}))
-
-
 SENTENCES = Exercise(
     name="bound/sentences",
     title="Which sentences are true?",
@@ -225,7 +219,7 @@ SENTENCES = Exercise(
     minutes=8,
     reference=true_sentences,
     cases=lambda rng: [()],
-    run=_letters,
+    run=first_misjudged(8, "bdfg"),
     wrong=(
         Wrong(
             "the largest of many gradients certifies",

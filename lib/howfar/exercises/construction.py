@@ -2,12 +2,11 @@
 
 import itertools
 import math
-import re
 
 import numpy as np
 
 from howfar import dyck
-from howfar.exercises.engine import Exercise, Option, Question, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong, first_misjudged
 
 # --- construction/values ----------------------------------------------------------------------------------------
 
@@ -266,24 +265,10 @@ GATE = Exercise(
 
 # --- construction/sentences -------------------------------------------------------------------------------------
 
-_SENTENCES, _FOLLOW = "abcdef", {"b", "d"}
-
 
 def follows():
     return "bd"
 
-
-def _first_misjudged(answer):
-    """The first sentence that is judged wrongly: several mistakes are told one at a time."""
-    letters = answer()
-    if isinstance(letters, str):
-        letters = re.sub(r"[\s,]", "", letters.lower())
-    if not isinstance(letters, (str, list, tuple, set, frozenset)) or not set(letters) <= set(_SENTENCES):
-        return letters
-    return next((letter for letter in _SENTENCES if (letter in letters) != (letter in _FOLLOW)), "none")
-
-
-_COMPARED = "(What is compared is the first sentence that you judge wrongly.)"
 
 SENTENCES = Exercise(
     name="construction/sentences",
@@ -292,37 +277,37 @@ SENTENCES = Exercise(
     minutes=8,
     reference=follows,
     cases=lambda rng: [()],
-    run=_first_misjudged,
+    run=first_misjudged(6, "bd"),
     wrong=(
         Wrong(
             "one network for all depths",
             lambda: "abd",
-            f"D and N are arguments of `dyck_continuation`: how large is A? {_COMPARED}",
+            "D and N are arguments of `dyck_continuation`: how large is A?",
         ),
         Wrong(
             "leaves out the types",
             lambda: "d",
-            f"how many digits does a type have, and how wide is the network? {_COMPARED}",
+            "how many digits does a type have, and how wide is the network?",
         ),
         Wrong(
             "what can be set can be learned",
             lambda: "bcd",
-            f"no network was trained on this page. {_COMPARED}",
+            "no network was trained on this page.",
         ),
         Wrong(
             "leaves out the circuit's length",
             lambda: "b",
-            f"for each length there is one circuit, and its three layers are counted. {_COMPARED}",
+            "for each length there is one circuit, and its three layers are counted.",
         ),
         Wrong(
             "three layers at any precision",
             lambda: "bde",
-            f"what happens to the recogniser's margins in float32 as N grows? {_COMPARED}",
+            "what happens to the recogniser's margins in float32 as N grows?",
         ),
         Wrong(
             "enough is necessary",
             lambda: "bdf",
-            f"a construction shows that so many layers are enough. Who has shown that fewer aren't? {_COMPARED}",
+            "a construction shows that so many layers are enough. Who has shown that fewer aren't?",
         ),
     ),
 )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from howfar import dyck, search
-from howfar.exercises.engine import Exercise, Option, Question, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong, first_misjudged
 
 # --- dyck/trace -------------------------------------------------------------------------------------------------
 
@@ -180,22 +180,10 @@ LEGAL = Exercise(
 
 # --- dyck/sentences ---------------------------------------------------------------------------------------------
 
-_SENTENCES, _FOLLOW = "abcdef", {"b", "d"}
-
 
 def follows():
     return "bd"
 
-
-def _first_misjudged(answer):
-    """The first sentence that is judged wrongly: several mistakes are told one at a time."""
-    letters = answer()
-    if not isinstance(letters, (str, list, tuple, set, frozenset)) or not set(letters) <= set(_SENTENCES):
-        return letters
-    return next((letter for letter in _SENTENCES if (letter in letters) != (letter in _FOLLOW)), "none")
-
-
-_COMPARED = "(What is compared is the first sentence that you judge wrongly.)"
 
 SENTENCES = Exercise(
     name="dyck/sentences",
@@ -204,40 +192,38 @@ SENTENCES = Exercise(
     minutes=8,
     reference=follows,
     cases=lambda rng: [()],
-    run=_first_misjudged,
+    run=first_misjudged(6, "bd"),
     wrong=(
         Wrong(
             "an algorithm's rounds as a lower bound",
             lambda: "abd",
-            f"that is what peeling needs. A lower bound speaks of all circuits: how many layers has the one above? "
-            f"{_COMPARED}",
+            "that is what peeling needs. A lower bound speaks of all circuits: how many layers has the one above?",
         ),
         Wrong(
             "leaves out the rounds of peeling",
             lambda: "d",
-            f"each round of peeling takes the innermost pairs away, so the depth falls by one a round. {_COMPARED}",
+            "each round of peeling takes the innermost pairs away, so the depth falls by one a round.",
         ),
         Wrong(
             "the next bracket as the next move",
             lambda: "bcd",
-            "in the six-queens trace about seven brackets are legal at a typical moment, and the search writes one. "
-            f"{_COMPARED}",
+            "in the six-queens trace about seven brackets are legal at a typical moment, and the search writes one.",
         ),
         Wrong(
             "leaves out the state",
             lambda: "b",
-            f"look at the proposition again: what is the stack of a viable prefix? {_COMPARED}",
+            "look at the proposition again: what is the stack of a viable prefix?",
         ),
         Wrong(
             "checking as solving",
             lambda: "bde",
-            f"the circuit gets the trace as its input. Who wrote the trace? {_COMPARED}",
+            "the circuit gets the trace as its input. Who wrote the trace?",
         ),
         Wrong(
             "from the language to its parts",
             lambda: "bdf",
             "the exhaustive search of six queens is a single word, and to know one word by heart isn't hard: a part of "
-            f"a language may be easier than the whole. {_COMPARED}",
+            "a language may be easier than the whole.",
         ),
     ),
 )

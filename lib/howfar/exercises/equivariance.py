@@ -4,7 +4,7 @@ import scipy.stats
 import torch
 
 from howfar.encodings import randomized_positions
-from howfar.exercises.engine import Exercise, Option, Question, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong, first_misjudged
 
 # --- equivariance/rope-logits -----------------------------------------------------------------------------------
 
@@ -446,12 +446,6 @@ def true_sentences():
     return "ACH"
 
 
-def _letters(answer):
-    """The letters that an answer names, whatever their order, case and container."""
-    named = answer()
-    return named if named is ... else "".join(sorted({letter for letter in "".join(named).upper() if letter.isalpha()}))
-
-
 SENTENCES = Exercise(
     name="equivariance/sentences",
     title="Which sentences are true?",
@@ -459,7 +453,7 @@ SENTENCES = Exercise(
     minutes=6,
     reference=true_sentences,
     cases=lambda rng: [()],
-    run=_letters,
+    run=first_misjudged(9, "ach"),
     wrong=(
         Wrong(
             "the turned vectors are invariant",
@@ -500,7 +494,7 @@ SENTENCES = Exercise(
         Wrong(
             "the false ones",
             lambda: "BDEFGI",
-            "these are the false ones: asked are the sentences that are true.",
+            "look at A again. And if you named the false ones: asked are the sentences that are true.",
         ),
     ),
 )

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 from scipy.stats import rankdata
 
-from howfar.exercises.engine import Exercise, Option, Question, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong, first_misjudged
 from howfar.experiments.fifty_four import distances, domains
 
 # --- fifty_four/mixture -----------------------------------------------------------------------------------------
@@ -181,22 +181,10 @@ MONOTONE = Exercise(
 
 # --- fifty_four/sentences ---------------------------------------------------------------------------------------
 
-_SENTENCES, _FOLLOW = "abcdef", {"b", "e"}
-
 
 def follows():
     return "be"
 
-
-def _first_misjudged(answer):
-    """The first sentence that is judged wrongly: several mistakes are told one at a time."""
-    letters = answer()
-    if not isinstance(letters, (str, list, tuple, set, frozenset)) or not set(letters) <= set(_SENTENCES):
-        return letters
-    return next((letter for letter in _SENTENCES if (letter in letters) != (letter in _FOLLOW)), "none")
-
-
-_COMPARED = "(What is compared is the first sentence that you judge wrongly.)"
 
 SENTENCES = Exercise(
     name="fifty_four/sentences",
@@ -205,37 +193,37 @@ SENTENCES = Exercise(
     minutes=8,
     reference=follows,
     cases=lambda rng: [()],
-    run=_first_misjudged,
+    run=first_misjudged(6, "be"),
     wrong=(
         Wrong(
             "nine levels of one mixture as nine facts",
             lambda: "abe",
-            f"both lines are straight by arithmetic: two numbers decide all nine levels. {_COMPARED}",
+            "both lines are straight by arithmetic: two numbers decide all nine levels.",
         ),
         Wrong(
             "forgets that three levels are too few",
             lambda: "e",
-            f"three levels have six orders, and the best of them has probability 1/6 by chance. {_COMPARED}",
+            "three levels have six orders, and the best of them has probability 1/6 by chance.",
         ),
         Wrong(
             "a pooled correlation as a law for each axis",
             lambda: "bce",
-            f"a few far domains of one axis can carry a pooled correlation while another axis runs flat. {_COMPARED}",
+            "a few far domains of one axis can carry a pooled correlation while another axis runs flat.",
         ),
         Wrong(
             "zero distance as zero harm",
             lambda: "bde",
-            f"the traces are the same and the positions aren't: look at the learned models at an offset. {_COMPARED}",
+            "the traces are the same and the positions aren't: look at the learned models at an offset.",
         ),
         Wrong(
             "leaves the ties out",
             lambda: "b",
-            f"among distances that two samples of one law show, the order is noise. {_COMPARED}",
+            "among distances that two samples of one law show, the order is noise.",
         ),
         Wrong(
             "correlation as cause",
             lambda: "bef",
-            f"the distance and the risk may both follow a third thing, such as the length. {_COMPARED}",
+            "the distance and the risk may both follow a third thing, such as the length.",
         ),
     ),
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from howfar.exercises.engine import Exercise, Option, Question, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong, first_misjudged
 from howfar.tasks import multiplication_table
 
 _GROUPS = {name: multiplication_table(name).tolist() for name in ("S3", "A5", "Z60")}
@@ -287,23 +287,10 @@ FORCED = Exercise(
 
 # --- scratchpad/predict -----------------------------------------------------------------------------------------
 
-_FORMS, _RIGHT = "abcde", {"e"}
-
 
 def above_guessing():
     return "e"
 
-
-def _first_misjudged(answer):
-    """The first form that is misjudged: several mistakes are told one at a time."""
-    letters = answer()
-    letters = letters.lower() if isinstance(letters, str) else letters
-    if not isinstance(letters, (str, list, tuple, set, frozenset)) or not set(letters) <= set(_FORMS):
-        return letters
-    return next((letter for letter in _FORMS if (letter in letters) != (letter in _RIGHT)), "none")
-
-
-_COMPARED = "(What is compared is the first form that you misjudge.)"
 
 PREDICT = Exercise(
     name="scratchpad/predict",
@@ -312,35 +299,35 @@ PREDICT = Exercise(
     minutes=4,
     reference=above_guessing,
     cases=lambda rng: [()],
-    run=_first_misjudged,
+    run=first_misjudged(5, "e", noun="form"),
     wrong=(
         Wrong(
             "four layers are enough",
             lambda: "ae",
             "three doublings multiply eight elements, so four layers could *hold* the answer. Did 600 steps find it? "
-            f"Look at the table below. {_COMPARED}",
+            "Look at the table below.",
         ),
         Wrong(
             "saying the states is enough",
             lambda: "be",
             "it gets a state's worth of training at every place, and its first states are right. Its eighth? Look at "
-            f"the table below. {_COMPARED}",
+            "the table below.",
         ),
         Wrong(
             "more tokens are enough",
             lambda: "ce",
-            f"it has as many places to compute in, and they say nothing. Look at the table below. {_COMPARED}",
+            "it has as many places to compute in, and they say nothing. Look at the table below.",
         ),
         Wrong(
             "tokens and targets together are enough",
             lambda: "de",
             "it says every state after all elements, each at a place of its own, and can't read what it said. Look at "
-            f"the table below. {_COMPARED}",
+            "the table below.",
         ),
         Wrong(
             "nothing helps",
             lambda: "",
-            f"one state and one element at a time is a small table. Look at the figure again. {_COMPARED}",
+            "one state and one element at a time is a small table. Look at the figure again.",
         ),
     ),
 )

@@ -5,7 +5,7 @@ import operator
 import numpy as np
 
 from howfar import dyck
-from howfar.exercises.engine import Exercise, Option, Question, Wrong
+from howfar.exercises.engine import Exercise, Option, Question, Wrong, first_misjudged
 
 # --- width/pair -------------------------------------------------------------------------------------------------
 
@@ -257,22 +257,10 @@ BARRON = Exercise(
 
 # --- width/repair -----------------------------------------------------------------------------------------------
 
-_SENTENCES, _TRUE = "abcdefg", {"b", "c", "f"}
-
 
 def repaired():
     return "bcf"
 
-
-def _first_misjudged(answer):
-    """The first sentence that is judged wrongly: several mistakes are told one at a time."""
-    letters = answer()
-    if not isinstance(letters, (str, list, tuple, set, frozenset)) or not set(letters) <= set(_SENTENCES):
-        return letters
-    return next((letter for letter in _SENTENCES if (letter in letters) != (letter in _TRUE)), "none")
-
-
-_COMPARED = "(What is compared is the first sentence that you judge wrongly.)"
 
 REPAIR = Exercise(
     name="width/repair",
@@ -281,42 +269,42 @@ REPAIR = Exercise(
     minutes=8,
     reference=repaired,
     cases=lambda rng: [()],
-    run=_first_misjudged,
+    run=first_misjudged(7, "bcf"),
     wrong=(
         Wrong(
             "forgets the table",
             lambda: "abcf",
-            f"at one length there are finitely many inputs. How wide must a table of them be? {_COMPARED}",
+            "at one length there are finitely many inputs. How wide must a table of them be?",
         ),
         Wrong(
             "leaves out the hierarchy",
             lambda: "cf",
-            f"look at the row of alternating blocks in the table: fixed precision, all lengths at once. {_COMPARED}",
+            "look at the row of alternating blocks in the table: fixed precision, all lengths at once.",
         ),
         Wrong(
             "leaves out the order",
             lambda: "bf",
-            f"you found such a pair yourself. Did the argument speak of the width? {_COMPARED}",
+            "you found such a pair yourself. Did the argument speak of the width?",
         ),
         Wrong(
             "a price taken for a wall",
             lambda: "bcdf",
-            f"that bound says that heads times width times precision must grow with the length. Width may. {_COMPARED}",
+            "that bound says that heads times width times precision must grow with the length. Width may.",
         ),
         Wrong(
             "an upper bound taken for a floor",
             lambda: "bcef",
-            f"Barron's theorem bounds the error from *above*. {_COMPARED}",
+            "Barron's theorem bounds the error from *above*.",
         ),
         Wrong(
             "leaves out the condition",
             lambda: "bc",
-            f"f names its condition, its size and its precision. Is it then still false? {_COMPARED}",
+            "f names its condition, its size and its precision. Is it then still false?",
         ),
         Wrong(
             "not seen, so not there",
             lambda: "bcfg",
-            f"'none of ours did' is about these widths, these steps and these learning rates. {_COMPARED}",
+            "'none of ours did' is about these widths, these steps and these learning rates.",
         ),
     ),
 )

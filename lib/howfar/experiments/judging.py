@@ -154,7 +154,8 @@ def monotone_test(distance, risk, *, null=0.0, permutations=20_000, seed=0):
     ----------
     distance, risk : array (levels,) or (strata, levels)
         One number for each level of an axis; at least three levels. Strata (training laws, say) are ranked apart, and
-        their correlations averaged.
+        their correlations averaged. A stratum whose distances or risks are all tied has no correlation and is left
+        out of the mean.
     null : float or array (strata,)
         The largest distance between samples of one law. Levels that are not farther are tied: nothing tells them apart.
     permutations : int
@@ -164,7 +165,7 @@ def monotone_test(distance, risk, *, null=0.0, permutations=20_000, seed=0):
     Returns
     -------
     MonotoneTest
-        Its correlation is NaN and its p-value 1 where all distances, or all risks, are tied.
+        Its correlation is NaN and its p-value 1 where all strata are left out.
 
     Raises
     ------

@@ -3,5 +3,6 @@
 from howfar.exercises.engine.exercise import SEEDS, Exercise, Verdict, Wrong
 from howfar.exercises.engine.judge import examine
 from howfar.exercises.engine.quiz import Option, Question, Quiz
+from howfar.exercises.engine.sentences import first_misjudged
 
-__all__ = ["SEEDS", "Exercise", "Option", "Question", "Quiz", "Verdict", "Wrong", "examine"]
+__all__ = ["SEEDS", "Exercise", "Option", "Question", "Quiz", "Verdict", "Wrong", "examine", "first_misjudged"]

@@ -7,47 +7,22 @@ import numpy as np
 import torch
 
 from howfar import checks, tasks
-from howfar.search import STOP, SubsetSum, breadth_first, depth_first
+from howfar.search import STOP, SumLaw, breadth_first, depth_first, summary
 
 LENGTH = 96  # tokens that a model reads; a longer row is cut
-
-
-class LeaveFirst(SubsetSum):
-    """Subset sum whose solver tries to leave each number before it takes it."""
-
-    def choices(self, state):
-        return super().choices(state)[::-1]
+ALL = 99  # more numbers than a problem has
 
 
 @dataclass(frozen=True)
-class Domain:
-    """A law of problems, and how they are searched.
+class Domain(SumLaw):
+    """A law of problems (see `howfar.search.SumLaw`), and how they are searched.
 
     Attributes
     ----------
-    sizes : tuple of int
-        How many numbers a problem has, each equally often.
-    largest : int
-        Numbers are uniform from 1 to this.
-    order : {"as drawn", "largest first", "smallest first"}
-        Of the numbers in the prompt, which is the order of the choices.
-    leave_first : bool
     strategy : {"depth-first", "breadth-first"}
     """
 
-    sizes: tuple = (3, 4, 5)
-    largest: int = 20
-    order: str = "as drawn"
-    leave_first: bool = False
     strategy: str = "depth-first"
-
-    def problem(self, rng):
-        """One problem; ``rng`` is a `numpy.random.Generator`."""
-        drawn = SubsetSum.random(int(rng.choice(self.sizes)), largest=self.largest, seed=rng)
-        numbers = drawn.numbers
-        if self.order != "as drawn":
-            numbers = tuple(sorted(numbers, reverse=self.order == "largest first"))
-        return (LeaveFirst if self.leave_first else SubsetSum)(numbers, drawn.target)
 
 
 HOME = Domain()
@@ -75,7 +50,7 @@ def domains(home=HOME):
         "numbers up to 80": replace(home, largest=80),
         "largest first": replace(home, order="largest first"),
         "smallest first": replace(home, order="smallest first"),
-        "leave first": replace(home, leave_first=True),
+        "leave first": replace(home, leave=ALL),
         "breadth first": replace(home, strategy="breadth-first"),
     }
 
@@ -156,7 +131,5 @@ def features(sample):
     """
     rows = []
     for search, tokens in zip(sample.searches, sizes(sample.batch).tolist(), strict=True):
-        heights = np.array([len(address) for address in search.addresses])
-        retreats = int((np.diff(heights) < 0).sum())
-        rows.append([tokens, len(heights), retreats, heights.max(), heights.mean()])
+        rows.append([tokens, *summary(search.addresses)])
     return np.array(rows, dtype=float)

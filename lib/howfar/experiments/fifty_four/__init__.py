@@ -66,17 +66,16 @@ def grid(scale):
     """The configs of a scale.
 
     ``"quick"``: the 54, small shapes first, on some of the domains. ``"full"``: the 54 on all domains; then a third
-    arm, learned positions trained at random offsets, in three shapes; and for one shape Countdown, and four times as
-    many steps.
+    arm of 27, learned positions trained at random offsets; and for one shape Countdown, and four times as many steps.
     """
     cells = [(d, w, m) for d, w in sorted(product(DEPTHS, WIDTHS), key=lambda c: c[0] * c[1]) for m in MIXTURES]
     quick = [Config(encoding, *cell) for cell in cells for encoding in ENCODINGS]
     if scale == "quick":
         return quick
-    arm = [Config("offsets", d, w, m) for d, w, m in cells if DEPTHS.index(d) == WIDTHS.index(w)]
-    one = [Config(encoding, 2, 32, mixture) for encoding in ENCODINGS for mixture in MIXTURES]
-    countdown, more = ([replace(config, **new) for config in one] for new in ({"task": "countdown"}, {"steps": LONG}))
-    return [replace(config, levels="full") for config in (*quick, *arm, *countdown, *more)]
+    arm = [Config("offsets", *cell) for cell in cells]
+    countdown = [Config(encoding, 2, 32, m, task="countdown") for encoding in ENCODINGS for m in MIXTURES]
+    longer = [Config(encoding, 2, 32, m, steps=LONG) for encoding in (*ENCODINGS, "offsets") for m in MIXTURES]
+    return [replace(config, levels="full") for config in (*quick, *arm, *countdown, *longer)]
 
 
 def plan(configs):
@@ -89,23 +88,26 @@ def plan(configs):
     Returns
     -------
     list of float
-        Core-seconds of each; another machine may need half or twice as many.
+        Core-seconds of each, in all those that the quick grid took (28 minutes); another machine may need half or
+        twice as many.
     """
     costs = []
     for config in configs:
-        step = config.depth * (0.0040 + 0.00024 * config.width)  # of one member
+        step = config.depth * (0.0051 + 0.00031 * config.width)  # of one member
         tests = 1 if config.levels == "quick" else 1.4
-        costs.append(len(config.seeds) * (config.steps * step + 0.5 + 70 * step * tests) + 2)
+        costs.append(len(config.seeds) * (config.steps * step + 0.6 + 70 * step * tests) + 2.6)
     return costs
 
 
-def run(config, device="cpu"):
+def run(config, device="cpu", *, also=()):
     """Train one configuration and test it on each domain.
 
     Parameters
     ----------
     config : Config
     device : str
+    also : sequence of howfar.experiments.fifty_four.domains.Domain
+        Domains of your own, tested beside those of the axes.
 
     Returns
     -------
@@ -120,7 +122,7 @@ def run(config, device="cpu"):
     ensemble = models.fit(config, device)
     records = []
     for model, seed in zip(ensemble, config.seeds, strict=True):
-        tested = _tested(model, config, writes=seed == config.seeds[0])
+        tested = _tested(model, config, [*chosen(config), *also], writes=seed == config.seeds[0])
         records += [{"seed": seed} | _rounded(record) for record in tested]
     return records
 
@@ -135,9 +137,8 @@ def chosen(config):
     return homes + every
 
 
-def _tested(model, config, *, writes):
+def _tested(model, config, tested, *, writes):
     """A record for each domain."""
-    tested = chosen(config)
     measured = {domain: distances.measure(domain, config.mixture, config.sample) for domain in tested}
     rows = {d: domains.sample(d, config.mixture, config.sample).first(domains.TEST) for d in tested}
     read = {domain: models.read(model, rows[domain]) for domain in tested}

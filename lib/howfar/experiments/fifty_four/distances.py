@@ -1,7 +1,6 @@
 """How far a domain is from that of training: transport distances of traces, and rivals that are no transport."""
 
 import functools
-from collections import Counter, defaultdict
 
 import numpy as np
 
@@ -14,26 +13,9 @@ ORDER, SMOOTHING = 3, 0.1  # of the n-gram
 FLOOR = 0.1  # a feature that hardly varies at home is not blown up: the least unit that it is measured in
 
 
-def occupation(stops):
-    """Where searches spend their moves: the mean share of moves at and below each node, a dict by address.
-
-    Parameters
-    ----------
-    stops : list of list of tuple
-        Of each search, where it stood after each move. Each search has weight one, however long it is.
-    """
-    shares = defaultdict(float)
-    for search_stops in stops:
-        for path, times in Counter(search_stops).items():
-            for depth in range(1, len(path) + 1):
-                shares[path[:depth]] += times / len(search_stops) / len(stops)
-    return shares
-
-
 def stack_distance(a, b):
     """W1 between the places in the search tree where two samples of searches spend their moves; in moves."""
-    a, b = occupation(a.stops), occupation(b.stops)
-    return sum(abs(a.get(node, 0.0) - b.get(node, 0.0)) for node in a.keys() | b.keys())
+    return wasserstein.stop_wasserstein(a.stops, b.stops)
 
 
 def prefix_distance(a, b):
@@ -49,10 +31,11 @@ def features(rows):
 def _features(stops, word):
     depths = np.array([len(path) for path in stops])
     descents = np.diff(depths, prepend=0)
+    moves, retreats, highest, mean = search.summary(stops)
     labels = np.array([label for path in stops for label in path])
     distinct = len(set(stops))
     return (
-        (word >= 0).sum(), len(stops), depths.max(), depths.mean(), depths.std(), depths[-1], (descents < 0).sum(),
+        (word >= 0).sum(), moves, highest, mean, depths.std(), depths[-1], retreats,
         (descents > 0).mean(), distinct, distinct / len(stops), (labels == 0).mean(), (word == search.STOP).any(),
     )  # fmt: skip
 

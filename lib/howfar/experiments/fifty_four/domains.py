@@ -22,12 +22,13 @@ TRIED = 150  # nodes of a search: more than fit into a row
 
 SIZES, LARGEST, LEAVE, OFFSETS = (2, 3, 4, 5, 6, 7, 8), (5, 10, 15, 20, 30, 40, 60, 80), (1, 2, 3, 4), (1, 2, 4, 8, 16)
 FAR = (32, 64)
+ALL = 99  # more numbers than a problem has
 DIGITS = {"subset sum": (3, 2), "countdown": (5, 2)}  # of the target, of a number
 
 
 @dataclass(frozen=True)
-class Domain:
-    """One law of rows.
+class Domain(search.SumLaw):
+    """One law of rows: of problems (see `howfar.search.SumLaw`), of searches, of positions.
 
     Attributes
     ----------
@@ -35,13 +36,6 @@ class Domain:
         What differs from the law of training: ``"home"`` (nothing), ``"n"``, ``"size"``, ``"order"``, ``"offset"`` or
         ``"strategy"``.
     level : str
-    n : tuple of int
-        How many numbers a problem has, each as probable.
-    largest : int
-        Numbers are drawn from 1 to this.
-    order : str
-        ``"given"``: take a number before leaving it. ``"leave j"``: the first j numbers are left first. ``"leave
-        all"``. ``"largest first"``, ``"smallest first"``: take first, and the numbers are sorted.
     offset : int
         The position of the first token.
     share : float, optional
@@ -53,9 +47,6 @@ class Domain:
 
     axis: str = "home"
     level: str = "0"
-    n: tuple = (3, 4, 5)
-    largest: int = 20
-    order: str = "given"
     offset: int = 0
     share: float | None = None
     draw: int = 0
@@ -76,16 +67,17 @@ def axes(task="subset sum"):
     """
     checks.choice("task", task, tuple(DIGITS))
     if task == "countdown":
-        home = Domain(n=(3,), largest=10, task=task)
+        home = Domain(sizes=(3,), largest=10, task=task)
         sizes = [replace(home, axis="size", level=str(k), largest=k) for k in (4, 6, 8, 10, 12, 16, 20, 30)]
         return {"home": _draws(home), "size": sizes, "strategy": _strategies(home)}
     home = Domain()
-    orders = ["given", *(f"leave {j}" for j in LEAVE), "leave all", "largest first", "smallest first"]
+    orders = {"given": {}, **{f"leave {j}": {"leave": j} for j in LEAVE}, "leave all": {"leave": ALL}}
+    orders |= {order: {"order": order} for order in ("largest first", "smallest first")}
     return {
         "home": _draws(home),
-        "n": [replace(home, axis="n", level=str(n), n=(n,)) for n in SIZES],
+        "n": [replace(home, axis="n", level=str(n), sizes=(n,)) for n in SIZES],
         "size": [replace(home, axis="size", level=str(k), largest=k) for k in LARGEST],
-        "order": [replace(home, axis="order", level=order, order=order) for order in orders],
+        "order": [replace(home, axis="order", level=level, **changes) for level, changes in orders.items()],
         "offset": [replace(home, axis="offset", level=str(s), offset=s) for s in (0, *OFFSETS, *FAR)],
         "strategy": _strategies(home),
     }
@@ -98,17 +90,6 @@ def _draws(home):
 def _strategies(home):
     levels = {"breadth-first": 0.0, "half": 0.5, "depth-first": 1.0}
     return [replace(home, axis="strategy", level=level, share=share) for level, share in levels.items()]
-
-
-@dataclass(frozen=True)
-class OrderedSum(search.SubsetSum):
-    """Subset sum in which the first ``leave`` numbers are left before they are taken."""
-
-    leave: int = 0
-
-    def choices(self, state):
-        labels = super().choices(state)
-        return labels[::-1] if state[0] < self.leave else labels
 
 
 @dataclass(frozen=True)
@@ -146,7 +127,7 @@ def pool(task="subset sum", size=POOL):
     """The problems of training, a list; a test meets none of them."""
     home = axes(task)["home"][0]
     rng = np.random.default_rng(7)
-    return [_problem(home, home.n[i % len(home.n)], rng) for i in range(size)]
+    return [_problem(home, home.sizes[i % len(home.sizes)], rng) for i in range(size)]
 
 
 @functools.cache
@@ -183,7 +164,7 @@ def problems(domain, size=SAMPLE):
     rng = np.random.default_rng([domain.draw, *map(ord, domain.axis if same else domain.name)])
     found, refused = [], 0
     while len(found) < size:
-        drawn = _problem(domain, domain.n[len(found) % len(domain.n)], rng)
+        drawn = _problem(domain, domain.sizes[len(found) % len(domain.sizes)], rng)
         if (drawn.numbers, drawn.target) in met:
             refused += 1
         else:
@@ -239,7 +220,7 @@ def constant_rate(domain, rows):
     """
     everything = problems(domain)[0]
     solved = []
-    for n in domain.n:
+    for n in domain.sizes:
         counts = Counter(path for p in everything[len(rows) :] if len(p.numbers) == n for path in _all_solutions(p))
         best = counts.most_common(1)[0][0] if counts else ()
         solved += [is_solution(p, best) for p in rows if len(p.numbers) == n]
@@ -254,13 +235,7 @@ def _all_solutions(problem):
 def _problem(domain, n, rng):
     if domain.task == "countdown":
         return search.Countdown.random(n, largest=domain.largest, seed=rng)
-    drawn = search.SubsetSum.random(n, largest=domain.largest, seed=rng)
-    if domain.order in ("largest first", "smallest first"):
-        return search.SubsetSum(tuple(sorted(drawn.numbers, reverse=domain.order == "largest first")), drawn.target)
-    if domain.order == "given":
-        return drawn
-    first = n if domain.order == "leave all" else int(domain.order.removeprefix("leave "))
-    return OrderedSum(drawn.numbers, drawn.target, first)
+    return domain.problem(rng, n=n)
 
 
 def _rows(found, share, offset):
