@@ -186,14 +186,14 @@ def test_a_learned_table_ends(name):
 ])  # fmt: skip
 def test_the_end_of_a_table_is_found_before_the_device_finds_it(look_up):
     table = torch.randn(20, 8, generator=torch.Generator().manual_seed(0))
-    with probes.calling.within_tables(), pytest.raises(IndexError, match="row 20 of a table that has 20"):
+    with probes.calling.within_tables(), pytest.raises(IndexError, match="row 39 of a table that has 20"):
         look_up(table, torch.arange(40).view(2, 20))
     with probes.calling.within_tables():
         assert look_up(table, torch.arange(20).view(2, 10)).shape == (2, 10, 8)
 
 
 def test_a_logit_that_is_no_number_has_moved():
-    found = probe(Reads(lambda p, m: torch.where(p > 20, torch.nan, 0)), some_tokens(2, 10), shifts=[1, 20])
+    found = probe(Reads(lambda p, m: torch.where(p > 12, torch.nan, 0)), some_tokens(2, 10), shifts=[1, 20])
     assert found["verdict"].tolist()[:2] == ["rounding", "moves"] and found["change"][1] == np.inf
 
 
@@ -244,13 +244,13 @@ def test_models_of_transformers_that_cannot_be_probed():
     shape = dict(vocab_size=8, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, decoder_start_token_id=0)
     t5 = transformers.T5ForConditionalGeneration(transformers.T5Config(**shape))
     with pytest.raises(
-        ValueError, match="T5ForConditionalGeneration is an encoder with a decoder.* lacks position_ids"
+        ValueError, match=r"T5ForConditionalGeneration is an encoder with a decoder.* lacks position_ids"
     ):
         probe(t5, some_tokens())
     headless = probes.small_model("llama", seed=0).model
-    with pytest.raises(ValueError, match="without them .*AutoModelForCausalLM"):
+    with pytest.raises(ValueError, match=r"without them .*AutoModelForCausalLM"):
         probe(headless, some_tokens())
-    with pytest.raises(ValueError, match="fails at positions 0 to 69: IndexError: the model looks up row 60"):
+    with pytest.raises(ValueError, match="fails at positions 0 to 69: IndexError: the model looks up row 69 of"):
         probe(probes.small_model("gpt2", seed=0, max_length=60), some_tokens(2, 70))
     with pytest.raises(ValueError, match="takes numbers"):
         probe(Transformer(TransformerConfig(features=1)), some_tokens())

@@ -56,13 +56,14 @@ def probe(model, tokens, targets=None, shifts=(1, 20, 100), pad=5):
         ``accuracy``
             The share of targets that are right; NaN without targets.
         ``verdict``
-            ``rounding``: no more than the dtype's rounding explains (see Notes). ``moves``: more. ``ignored``: the
+            ``rounding``: the logits' root mean square change is within what the dtype's rounding explains (see Notes).
+            ``moves``: it isn't. ``ignored``: the
             model doesn't read position ids. They changed exactly nothing, neither here nor when they were doubled, so
             that this row tests nothing. ``refused``: the model raised an error, most often since a table of positions
             ends; the numbers are NaN.
 
-        In ``attrs``: ``limit`` (for each row, the change up to which it is rounding), ``accuracy`` (at positions
-        0, 1, 2, ...) and ``refused`` (for each row that was, what the model said).
+        In ``attrs``: ``rms`` and ``limit`` (for each row, the root mean square change, and up to which it is rounding),
+        ``accuracy`` (at positions 0, 1, 2, ...) and ``refused`` (for each row that was, what the model said).
 
     Raises
     ------
@@ -113,11 +114,11 @@ class _Judge:
     """Collects the rows: each call's logits against those at positions 0, 1, 2, ...; ``at(positions)`` calls."""
 
     def __init__(self, model, at, here, targets):
-        self.targets, self.rows, self.refused, self.limits = targets, [], {}, {}
+        self.targets, self.rows, self.refused, self.rms, self.limits = targets, [], {}, {}, {}
         self.reference, again = _answers(lambda: (at(here), at(here)), len(here))
         self.eps, self.spread = resolution(model, self.reference), spread_of(self.reference)
         self.noise = difference(again, self.reference)  # 0, but on a GPU that sums in any order
-        if self.noise > rounding_limit(self.reference, self.eps, len(here)):
+        if root_mean_square(again, self.reference) > rounding_limit(self.reference, self.eps, len(here)):
             raise ValueError(
                 f"model must answer the same call alike, got logits that differ by {self.noise:.2g}: is something "
                 "random in it, or does it remember calls?"
@@ -143,7 +144,8 @@ class _Judge:
             return None
         change = difference(logits, self.reference)
         self.limits[test] = rounding_limit(self.reference, self.eps, last)
-        verdict = "rounding" if change <= self.limits[test] else "moves"
+        self.rms[test] = root_mean_square(logits, self.reference)
+        verdict = "rounding" if self.rms[test] <= self.limits[test] else "moves"
         if not self.reads and without is not None and difference(logits, without) <= self.noise:
             verdict = "ignored"
         moved = (logits.argmax(-1) != self.reference.argmax(-1)).double().mean().item()
@@ -160,14 +162,23 @@ class _Judge:
     def table(self):
         frame = pd.DataFrame(self.rows, columns=COLUMNS)
         frame[list(COLUMNS[1:-1])] = frame[list(COLUMNS[1:-1])].astype(float)
-        frame.attrs = {"limit": self.limits, "accuracy": self.accuracy(self.reference), "refused": self.refused}
+        frame.attrs = {"rms": self.rms, "limit": self.limits, "accuracy": self.accuracy(self.reference)}
+        frame.attrs["refused"] = self.refused
         return frame
 
 
 def difference(a, b):
     """The largest difference of two logits; infinite where one isn't a number."""
-    gap = torch.where(a == b, 0, (a.double() - b.double()).abs())  # equal infinities are equal
-    return gap.nan_to_num(nan=torch.inf).max().item()
+    return _gaps(a, b).max().item()
+
+
+def root_mean_square(a, b):
+    """The root mean square difference of two sets of logits; infinite where one isn't a number."""
+    return _gaps(a, b).square().mean().sqrt().item()
+
+
+def _gaps(a, b):
+    return (a.double() - b.double()).abs().nan_to_num(nan=torch.inf)
 
 
 def _answers(call, length):
