@@ -1,5 +1,6 @@
 """Small models of many architectures, built from their configs: nothing is downloaded."""
 
+import contextlib
 from pathlib import Path
 
 import torch
@@ -112,7 +113,8 @@ def load_folder(folder, *, dtype="auto"):
     checks.choice("dtype", dtype, DTYPES)
     transformers, here = transformers_module(), {"local_files_only": True, "trust_remote_code": False}
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **here)
+        with _no_progress_bar(transformers.utils.logging):
+            model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **here)
     except (ImportError, KeyError, OSError, ValueError) as error:
         said = str(error).strip().splitlines()[0]
         raise ValueError(f"transformers reads no causal language model from {str(folder)!r}: {said}") from None
@@ -121,6 +123,17 @@ def load_folder(folder, *, dtype="auto"):
     except (ImportError, KeyError, OSError, ValueError):
         tokenizer = None
     return model.eval(), tokenizer
+
+
+@contextlib.contextmanager
+def _no_progress_bar(logging):
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def transformers_module():
