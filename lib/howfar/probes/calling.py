@@ -103,9 +103,12 @@ def _logits(output, tokens):
 
 
 def device_of(model):
-    """Where tokens have to be for this model: on the device of its first parameter; None for a plain callable."""
-    first = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    return None if first is None else first.device
+    """Where tokens have to be for this model: on the device of its first parameter; None for a plain callable.
+
+    (Weights that are kept elsewhere until they are needed are on the device "meta".)
+    """
+    parameters = model.parameters() if isinstance(model, nn.Module) else ()
+    return next((p.device for p in parameters if p.device.type != "meta"), None)
 
 
 def padding_token(model):
