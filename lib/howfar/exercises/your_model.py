@@ -375,8 +375,9 @@ QUIZ = (
                 "This is true of several models, where no mask is given and no cache is built.",
             ),
             Option(
-                "Logits of a model in bfloat16 may move by tenths of their spread for no other reason than rounding.",
-                "This is true, of the largest of many. Their root mean square is far smaller.",
+                "A single logit of a model in bfloat16 may move by a tenth of the spread for no other reason than "
+                "rounding.",
+                "This is true of the largest of many. Their root mean square change is far smaller.",
             ),
         ),
     ),

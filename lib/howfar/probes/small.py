@@ -120,7 +120,7 @@ def load_folder(folder, *, dtype="auto"):
         raise ValueError(f"transformers reads no causal language model from {str(folder)!r}: {said}") from None
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **here)
-    except (ImportError, KeyError, OSError, ValueError):
+    except (ImportError, KeyError, OSError, TypeError, ValueError):  # older releases: TypeError where there is none
         tokenizer = None
     return model.eval(), tokenizer
 
