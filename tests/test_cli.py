@@ -39,7 +39,9 @@ def test_list_names_every_experiment_with_the_size_of_its_grids(capsys):
         assert f"{name} " in out and f"full {len(experiments.grid(name, 'full'))} runs" in out
 
 
-@pytest.mark.parametrize("words", [("--help",), ("list", "--help"), ("run", "--help"), ("claims", "--help")])
+@pytest.mark.parametrize(
+    "words", [("--help",), ("list", "--help"), ("run", "--help"), ("claims", "--help"), ("probe", "--help")]
+)
 def test_help_is_there_for_every_command(capsys, words):
     status, out, _ = command(capsys, *words)
     assert status == 0 and "usage: howfar" in out and len(out.splitlines()) >= 4

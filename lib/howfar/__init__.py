@@ -15,19 +15,20 @@ __version__ = "0.3.0"
 if TYPE_CHECKING:  # for editors and type checkers; where the library runs, __getattr__ does the same
     from howfar import (  # noqa: I001
         checks, claims, cli, collapse, complexity, constructions, dyck, encodings, ensembles, environment, exercises,
-        experiments, lipschitz, plotting, progress, runs, search, tables, tasks, training, transformer, wasserstein,
-        widgets,
+        experiments, lipschitz, plotting, probes, progress, runs, search, tables, tasks, training, transformer,
+        wasserstein, widgets,
     )  # fmt: skip
     from howfar.encodings import ENCODINGS, make_encoding, randomized_positions, register
     from howfar.environment import data_path, is_interactive, setup
     from howfar.exercises import check, quiz, use
+    from howfar.probes import probe
     from howfar.tables import table
     from howfar.transformer import Transformer, TransformerConfig, record
 
 __all__ = [
     "ENCODINGS", "Transformer", "TransformerConfig", "__version__", "check", "checks", "claims", "cli", "collapse",
     "complexity", "constructions", "data_path", "dyck", "encodings", "ensembles", "environment", "exercises",
-    "experiments", "is_interactive", "lipschitz", "make_encoding", "plotting", "progress", "quiz",
+    "experiments", "is_interactive", "lipschitz", "make_encoding", "plotting", "probe", "probes", "progress", "quiz",
     "randomized_positions", "record", "register", "runs", "search", "setup", "table", "tables", "tasks", "training",
     "transformer", "use", "wasserstein", "widgets",
 ]  # fmt: skip
@@ -44,6 +45,7 @@ _HOME = {
     "check": "exercises",
     "quiz": "exercises",
     "use": "exercises",
+    "probe": "probes",
     "table": "tables",
     "Transformer": "transformer",
     "TransformerConfig": "transformer",

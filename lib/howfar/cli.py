@@ -1,4 +1,4 @@
-"""The command line: ``howfar list``, ``howfar run NAME``, ``howfar claims``."""
+"""The command line: ``howfar list``, ``howfar run NAME``, ``howfar claims``, ``howfar probe FOLDER``."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from howfar import __version__, claims, experiments, runs
+from howfar import __version__, checks, claims, experiments, probes, runs, tables
 from howfar.environment import keep_freed_memory
 from howfar.experiments import EXPERIMENTS, SCALES
 from howfar.runs import ENGINES
@@ -87,6 +87,40 @@ def _parser():
     )
     command.set_defaults(command=_claims)
     command.add_argument("id", nargs="?", help="one claim, with its rule, every setting and its provenance")
+
+    command = commands.add_parser(
+        "probe",
+        help="what positions do to a causal language model of your own",
+        description="Move the position ids of a model of transformers, and pad its input on the left: do its logits "
+        "stay where they were? Nothing is downloaded; needs pip install 'howfar[hf]'.",
+    )
+    command.set_defaults(command=_probe)
+    command.add_argument(
+        "folder", type=Path, help="as save_pretrained wrote it: config.json, weights, maybe a tokenizer"
+    )
+    command.add_argument(
+        "--text",
+        type=Path,
+        metavar="FILE",
+        help="probe with this text, and count how often the next token is right (default: random tokens)",
+    )
+    command.add_argument("--length", type=int, default=50, metavar="N", help="tokens a row (default: %(default)s)")
+    command.add_argument(
+        "--shifts",
+        type=int,
+        nargs="*",
+        default=[1, 20, 100],
+        metavar="S",
+        help="added to positions (default: 1 20 100)",
+    )
+    command.add_argument("--pad", type=int, default=5, metavar="N", help="padding on the left (default: %(default)s)")
+    command.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: %(default)s)")
+    command.add_argument(
+        "--dtype",
+        choices=probes.DTYPES,
+        default="auto",
+        help="load the weights in this precision (default: the one they were saved in)",
+    )
     return parser
 
 
@@ -157,6 +191,44 @@ def _print_readings(readings):
     for _, row in readings.iterrows():
         mark = "most plausible" if row["plausible"] else ""
         print(f"{row['status']:13s} {row['setting']:{width}s}  {claims.number(row):24s} {mark}".rstrip())
+
+
+PROBE_ROWS = 4
+
+
+def _probe(options):
+    length, device = checks.count("length", options.length, least=2), checks.device(options.device)
+    model, tokenizer = probes.load_folder(options.folder, dtype=options.dtype)
+    tokens = _probe_tokens(options.text, length, model, tokenizer)
+    targets = None
+    if options.text is not None:  # the next token
+        targets = torch.full_like(tokens, -100)
+        targets[:, :-1] = tokens[:, 1:]
+    found = probes.probe(model.to(device), tokens, targets, shifts=options.shifts, pad=options.pad)
+    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
+    rows = "row" if len(tokens) == 1 else "rows"
+    print(f"{type(model).__name__}, {dtype}, {len(tokens)} {rows} of {length} tokens")
+    print(tables.table(found))
+    if targets is not None:
+        print(f"accuracy at positions 0 to {length - 1}: {found.attrs['accuracy']:.3f}")
+    for test, said in found.attrs["refused"].items():
+        print(f"{test} refused: {said}")
+    if "ignored" in set(found["verdict"]):
+        print("ignored: this model's forward doesn't read position_ids, so that these rows test nothing")
+    return 0
+
+
+def _probe_tokens(text, length, model, tokenizer):
+    if text is None:
+        vocabulary = model.get_input_embeddings().weight.shape[0]
+        return torch.randint(vocabulary, (PROBE_ROWS, length), generator=torch.Generator().manual_seed(0))
+    if tokenizer is None:
+        raise ValueError("--text needs a tokenizer, and the folder has none that transformers reads")
+    ids = tokenizer(text.read_text(encoding="utf-8"), add_special_tokens=False)["input_ids"]
+    rows = min(PROBE_ROWS, len(ids) // length)
+    if not rows:
+        raise ValueError(f"--text must have at least {length} tokens, got {len(ids)} (--length makes the rows shorter)")
+    return torch.tensor(ids[: rows * length]).view(rows, length)
 
 
 def _indented(text):
