@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from howfar.complexity import QUESTIONS, all_words, count, latest, mistakes, parity_up_to, read
+from howfar.complexity import QUESTIONS, all_words, mistakes
+from howfar.complexity.programs import count, latest, parity_up_to, read
 from howfar.experiments import complexity
 from howfar.experiments.complexity import predicates
 from howfar.experiments.judging import CONTRADICTED, HOLDS, NOT_JUDGED, UNDECIDED

@@ -17,16 +17,7 @@ The rival account asks for a short program: `QUESTIONS` are about words, some wi
 
 from howfar.complexity.measures import conflicts, fan_in, measures, new_labels, predicted, risk, transfers
 from howfar.complexity.pairs import RELATIONS, TASKS, Pairs, Task, bucketed, clipped, pairs_of
-from howfar.complexity.programs import (
-    QUESTIONS,
-    Question,
-    all_words,
-    count,
-    latest,
-    mistakes,
-    parity_up_to,
-    read,
-)
+from howfar.complexity.programs import QUESTIONS, Question, all_words, mistakes
 
 __all__ = [
     "QUESTIONS",
@@ -39,16 +30,12 @@ __all__ = [
     "bucketed",
     "clipped",
     "conflicts",
-    "count",
     "fan_in",
-    "latest",
     "measures",
     "mistakes",
     "new_labels",
     "pairs_of",
-    "parity_up_to",
     "predicted",
-    "read",
     "risk",
     "transfers",
 ]

@@ -22,7 +22,7 @@ def conflicts(task, relation, lengths):
     -------
     int
     """
-    label, read, _ = _labelled(task, relation, _lengths(lengths))
+    label, read, _ = _labelled(task, relation, lengths)
     return len(_in_conflict(label, read))
 
 
@@ -42,8 +42,8 @@ def new_labels(task, relation, lengths, n):
     needed, any : int
         Those that some step reads, and all.
     """
-    label, read, here = _labelled(task, relation, _lengths(lengths), n)
-    return tuple(len(np.setdiff1d(label[chosen], label[~here])) for chosen in (here & read, here))
+    label, read, here = _labelled(task, relation, lengths, n)
+    return len(_new(label, here & read, here)), len(_new(label, here, here))
 
 
 def fan_in(task, n):
@@ -71,7 +71,7 @@ def risk(task, relation, lengths, n):
         is an output that is always 0, and more is worse than that. (Tokens of an answer are not independent; but an
         error of 0 is one under any law.)
     """
-    label, read, here = _labelled(task, relation, _lengths(lengths), n)
+    label, read, here = _labelled(task, relation, lengths, n)
     met = np.bincount(label[~here], minlength=label.max() + 1)
     weight = np.bincount(label[~here], read[~here], minlength=len(met)) / np.maximum(met, 1)
     return float(np.square(weight[label[here]] - read[here]).sum() / read[here].sum())
@@ -97,9 +97,9 @@ def transfers(task, relation, lengths, n):
     if it is new. At n the error of a label's pairs vanishes if and only if each of them is read (or each not) and the
     weight is exactly 1 (or 0): so it was read always (or never, or wasn't met).
     """
-    label, read, here = _labelled(task, relation, _lengths(lengths), n)
-    needed = np.setdiff1d(label[here & read], label[~here])
-    return len(needed) == 0 and len(np.intersect1d(_in_conflict(label, read), label[here])) == 0
+    label, read, here = _labelled(task, relation, lengths, n)
+    harmful = np.intersect1d(_in_conflict(label, read), label[here])
+    return len(_new(label, here & read, here)) == 0 and len(harmful) == 0
 
 
 def predicted(task, relation, lengths, n):
@@ -119,9 +119,8 @@ def predicted(task, relation, lengths, n):
     """
     lengths = _lengths(lengths)
     label, read, here = _labelled(task, relation, lengths, n, own=False)
-    new = np.setdiff1d(label[here], label[~here])
     grows = fan_in(task, n) > max(fan_in(task, m) for m in lengths)
-    return not grows and len(new) == 0 and len(_in_conflict(label, read)) == 0
+    return not grows and len(_new(label, here, here)) == 0 and len(_in_conflict(label, read)) == 0
 
 
 def measures(task, relation, lengths, n):
@@ -158,7 +157,7 @@ def _labelled(task, relation, lengths, last=None, own=True):
 
     Without ``own``, a step's own token is left out.
     """
-    relation, last = relation_of(relation), [] if last is None else [last]
+    relation, lengths, last = relation_of(relation), _lengths(lengths), [] if last is None else [last]
     found = [pairs_of(task, n) for n in [*lengths, *last]]
     kept = [own | (pairs.key != pairs.query) for pairs in found]
     label = 0
@@ -171,7 +170,13 @@ def _labelled(task, relation, lengths, last=None, own=True):
     return np.unique(label[kept], return_inverse=True)[1], read[kept], here[kept]
 
 
+def _new(label, chosen, here):
+    """The labels among the chosen pairs that no pair has at the lengths of training, which are not ``here``."""
+    return np.setdiff1d(label[chosen], label[~here])
+
+
 def _in_conflict(label, read):
+    """The labels that are read in one place and not read in another."""
     counts, found = np.bincount(label), np.bincount(label, read)
     return np.flatnonzero((found > 0) & (found < counts))
 
