@@ -193,7 +193,10 @@ def test_predictions():
 
 
 def test_a_task_without_steps_reads_nothing():
-    assert fan_in("shift", 1) == 0 and conflicts("shift", "none", [1]) == 0
+    assert fan_in("shift", 1) == 0
+    for relation in RELATIONS.values():
+        assert conflicts("shift", relation, [1]) == 0
+        assert conflicts("shift", relation, [1, 2, 3]) == conflicts("shift", relation, [2, 3])
 
 
 def test_a_conflict_at_other_lengths_does_no_harm():
