@@ -15,7 +15,7 @@ contents too and must compute something from what it reads, `predicted` is a heu
 The rival account asks for a short program: `QUESTIONS` are about words, some with one and some without.
 """
 
-from howfar.complexity.measures import conflicts, fan_in, measures, new_labels, predicted, risk, transfers
+from howfar.complexity.measures import conflicts, fan_in, measures, new_labels, objections, predicted, risk, transfers
 from howfar.complexity.pairs import RELATIONS, TASKS, Pairs, Task, bucketed, clipped, pairs_of
 from howfar.complexity.programs import QUESTIONS, Question, all_words, mistakes
 
@@ -34,6 +34,7 @@ __all__ = [
     "measures",
     "mistakes",
     "new_labels",
+    "objections",
     "pairs_of",
     "predicted",
     "risk",

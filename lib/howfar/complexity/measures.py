@@ -102,8 +102,8 @@ def transfers(task, relation, lengths, n):
     return len(_new(label, here & read, here)) == 0 and len(harmful) == 0
 
 
-def predicted(task, relation, lengths, n):
-    """Our heuristic for Transformers: no conflict, no new label even if not needed, and a fan-in that doesn't grow.
+def objections(task, relation, lengths, n):
+    """What our heuristic for Transformers has against carrying a task over to length n.
 
     Parameters
     ----------
@@ -112,15 +112,28 @@ def predicted(task, relation, lengths, n):
 
     Returns
     -------
-    bool
-        The conflicts are those of all lengths and n together. A step's own token is no pair here: a residual stream has
-        it without attention. A label that is new has a bias that was never trained, and disturbs the others whether it
-        is needed or not.
+    tuple of str
+        Of "conflict", among the labels of all lengths and n together; "new label", whether it is needed or not; and
+        "growing fan-in".
+
+    Notes
+    -----
+    A step's own token is no pair here: a residual stream has it without attention. A label that is new has a bias that
+    was never trained, and disturbs the others whether it is needed or not.
     """
     lengths = _lengths(lengths)
     label, read, here = _labelled(task, relation, lengths, n, own=False)
-    grows = fan_in(task, n) > max(fan_in(task, m) for m in lengths)
-    return not grows and len(_new(label, here, here)) == 0 and len(_in_conflict(label, read)) == 0
+    found = {
+        "conflict": len(_in_conflict(label, read)) > 0,
+        "new label": len(_new(label, here, here)) > 0,
+        "growing fan-in": fan_in(task, n) > max(fan_in(task, m) for m in lengths),
+    }
+    return tuple(name for name, there in found.items() if there)
+
+
+def predicted(task, relation, lengths, n):
+    """Our heuristic for Transformers: whether there are no `objections`."""
+    return not objections(task, relation, lengths, n)
 
 
 def measures(task, relation, lengths, n):
@@ -135,10 +148,12 @@ def measures(task, relation, lengths, n):
     -------
     dict
         ``conflicts`` at the lengths of training; ``new_needed, new_any``; ``fan_in`` and ``fan_in_new``, ``risk`` and
-        ``risk_new``, at the longest length of training and at n; ``transfers``; ``predicted``.
+        ``risk_new``, at the longest length of training and at n; ``transfers``; ``objections``, joined by commas, and
+        ``predicted``.
     """
     lengths = _lengths(lengths)
     needed, every = new_labels(task, relation, lengths, n)
+    against = objections(task, relation, lengths, n)
     return {
         "conflicts": conflicts(task, relation, lengths),
         "new_needed": needed,
@@ -148,7 +163,8 @@ def measures(task, relation, lengths, n):
         "risk": risk(task, relation, lengths, max(lengths)),
         "risk_new": risk(task, relation, lengths, n),
         "transfers": transfers(task, relation, lengths, n),
-        "predicted": predicted(task, relation, lengths, n),
+        "objections": ", ".join(against),
+        "predicted": not against,
     }
 
 
