@@ -56,12 +56,15 @@ def grid(scale):
     """The configs of a scale.
 
     ``"quick"``: majority and the latest letter without encoding, one seed. ``"full"``: all questions with all four
-    encodings, three seeds.
+    encodings, 300 steps, three seeds; and parity in four times the steps, without encoding and with sinusoids, and
+    without in eight times.
     """
     if scale == "quick":
         return [Config(question, "none", steps=200, seeds=(0,)) for question in ("majority", "latest")]
     order = ("majority", "latest", "parity", "mostly ahead", "first")
-    return [Config(question, encoding) for encoding in ENCODINGS for question in order]
+    longer = (("none", 1200), ("sinusoidal", 1200), ("none", 2400))
+    cells = [Config(question, encoding) for encoding in ENCODINGS for question in order]
+    return cells + [Config("parity", encoding, steps=steps) for encoding, steps in longer]
 
 
 def plan(configs):
@@ -175,8 +178,9 @@ def figure(records):
     Returns
     -------
     matplotlib.figure.Figure
-        Means over the seeds with their range. Dotted: the guesser who sees one letter.
+        Means over the seeds with their range; the trainings of 300 steps. Dotted: the guesser who sees one letter.
     """
+    records = records[records["steps"] == records["steps"].min()]
     there = [question for question in QUESTIONS if question in set(records["question"])]
     drawing, axes = plt.subplots(len(there), 1, figsize=(5.0, 1.55 * len(there) + 0.6), sharex=True, squeeze=False,
                                  layout="constrained")  # fmt: skip
