@@ -69,7 +69,7 @@ def grid(scale):
 
 def plan(configs):
     """About how many core-seconds each config takes, on the machine that the course was recorded on."""
-    return [2.2 * config.steps / 100 * len(config.seeds) + 4 for config in configs]
+    return [1.7 * config.steps / 100 * len(config.seeds) + 4 for config in configs]
 
 
 def sample(question, n, length, generator):
