@@ -183,6 +183,9 @@ TURNED = {
     ),
     "reach_doubles": lambda r, up: r.assign(accuracy=float(up), accuracy_late=float(up)),
     "proved_reach_is_learned": lambda r, up: r.assign(accuracy=float(up), accuracy_late=float(up)),
+    "short_programs_carry_over": lambda r, up: r.assign(exact_match=1.0 if up else 1.0 * (r["length"] == 16)),
+    "counting_carries_over": lambda r, up: r.assign(exact_match=1.0 if up else 1.0 * (r["length"] == 16)),
+    "without_counting_it_stops": lambda r, up: r.assign(exact_match=1.0 * (r["length"] == 16) if up else 1.0),
 }
 EXISTS = (
     "transforms_can_beat_sinusoid",

@@ -192,8 +192,30 @@ def test_predictions():
     assert transfers("copy", "coupled", lengths, 24) and transfers("parity", "none", lengths, 24)
 
 
+@every_task
+@every_relation
+def test_objections_are_those_found_pair_by_pair(task, relation):
+    chosen, n = RELATIONS[relation], 7
+    met, new = {}, set()
+    for m in [*LENGTHS, n]:
+        pairs = pairs_of(task, m)
+        for (label, reads), own in zip(by_hand(task, relation, m), pairs.key == pairs.query, strict=True):
+            if not own:
+                new |= {label} - set(met) if m == n else set()
+                met.setdefault(label, set()).add(reads)
+    expected = ["conflict"] if any(len(reads) == 2 for reads in met.values()) else []
+    expected += ["new label"] if new else []
+    expected += ["growing fan-in"] if fan_in(task, n) > fan_in(task, max(LENGTHS)) else []
+    assert list(complexity.objections(task, chosen, LENGTHS, n)) == expected
+    assert complexity.predicted(task, chosen, LENGTHS, n) == (not expected)
+    assert measures(task, chosen, LENGTHS, n)["objections"] == ", ".join(expected)
+
+
 def test_a_task_without_steps_reads_nothing():
-    assert fan_in("shift", 1) == 0 and conflicts("shift", "none", [1]) == 0
+    assert fan_in("shift", 1) == 0
+    for relation in RELATIONS.values():
+        assert conflicts("shift", relation, [1]) == 0
+        assert conflicts("shift", relation, [1, 2, 3]) == conflicts("shift", relation, [2, 3])
 
 
 def test_a_conflict_at_other_lengths_does_no_harm():

@@ -254,6 +254,22 @@ def records(score):
     return FRAME.assign(exact_match=np.where(FRAME["temperature"] == 1, np.clip(values, 0, 1), 0.5))
 
 
+def test_predictions_stand_beside_what_is_measured_of_the_same_cell():
+    made = records(
+        lambda config, factor: {0.5: 1, 1: 0.95, 1.5: 0.8, 2: 0.6, 3: 0.2}[factor] * (config.task != "reverse")
+    )
+    table = prediction.compared(made, factor=2)
+    assert len(table) == len(prediction.predictions(2))
+    copied, reversed_ = (table[table["task"] == task] for task in ("copy", "reverse"))
+    assert copied["learned"].all() and not reversed_["learned"].any()
+    assert np.allclose(copied[["low", "measured", "high"]], [0.595, 0.6, 0.605])
+    some = made[(made["encoding"] == "clipped and sharp") & (made["task"] == "copy")]
+    few = prediction.compared(some)
+    assert set(few["positions"]) == {"counted", "coupled", "subtracted"} and np.allclose(few["measured"], 0.2)
+    chosen = few.set_index("positions")["objections"]
+    assert chosen["coupled"] == "" and chosen["counted"] == "conflict"
+
+
 def all_learned(beyond):
     return lambda config, factor: 1.0 if factor <= 1 else beyond(config)
 

@@ -22,7 +22,7 @@ def conflicts(task, relation, lengths):
     -------
     int
     """
-    label, read, _ = _labelled(task, relation, _lengths(lengths))
+    label, read, _ = _labelled(task, relation, lengths)
     return len(_in_conflict(label, read))
 
 
@@ -42,8 +42,8 @@ def new_labels(task, relation, lengths, n):
     needed, any : int
         Those that some step reads, and all.
     """
-    label, read, here = _labelled(task, relation, _lengths(lengths), n)
-    return tuple(len(np.setdiff1d(label[chosen], label[~here])) for chosen in (here & read, here))
+    label, read, here = _labelled(task, relation, lengths, n)
+    return len(_new(label, here & read, here)), len(_new(label, here, here))
 
 
 def fan_in(task, n):
@@ -71,7 +71,7 @@ def risk(task, relation, lengths, n):
         is an output that is always 0, and more is worse than that. (Tokens of an answer are not independent; but an
         error of 0 is one under any law.)
     """
-    label, read, here = _labelled(task, relation, _lengths(lengths), n)
+    label, read, here = _labelled(task, relation, lengths, n)
     met = np.bincount(label[~here], minlength=label.max() + 1)
     weight = np.bincount(label[~here], read[~here], minlength=len(met)) / np.maximum(met, 1)
     return float(np.square(weight[label[here]] - read[here]).sum() / read[here].sum())
@@ -97,13 +97,13 @@ def transfers(task, relation, lengths, n):
     if it is new. At n the error of a label's pairs vanishes if and only if each of them is read (or each not) and the
     weight is exactly 1 (or 0): so it was read always (or never, or wasn't met).
     """
-    label, read, here = _labelled(task, relation, _lengths(lengths), n)
-    needed = np.setdiff1d(label[here & read], label[~here])
-    return len(needed) == 0 and len(np.intersect1d(_in_conflict(label, read), label[here])) == 0
+    label, read, here = _labelled(task, relation, lengths, n)
+    harmful = np.intersect1d(_in_conflict(label, read), label[here])
+    return len(_new(label, here & read, here)) == 0 and len(harmful) == 0
 
 
-def predicted(task, relation, lengths, n):
-    """Our heuristic for Transformers: no conflict, no new label even if not needed, and a fan-in that doesn't grow.
+def objections(task, relation, lengths, n):
+    """What our heuristic for Transformers has against carrying a task over to length n.
 
     Parameters
     ----------
@@ -112,16 +112,28 @@ def predicted(task, relation, lengths, n):
 
     Returns
     -------
-    bool
-        The conflicts are those of all lengths and n together. A step's own token is no pair here: a residual stream has
-        it without attention. A label that is new has a bias that was never trained, and disturbs the others whether it
-        is needed or not.
+    tuple of str
+        Of "conflict", among the labels of all lengths and n together; "new label", whether it is needed or not; and
+        "growing fan-in".
+
+    Notes
+    -----
+    A step's own token is no pair here: a residual stream has it without attention. A label that is new has a bias that
+    was never trained, and disturbs the others whether it is needed or not.
     """
     lengths = _lengths(lengths)
     label, read, here = _labelled(task, relation, lengths, n, own=False)
-    new = np.setdiff1d(label[here], label[~here])
-    grows = fan_in(task, n) > max(fan_in(task, m) for m in lengths)
-    return not grows and len(new) == 0 and len(_in_conflict(label, read)) == 0
+    found = {
+        "conflict": len(_in_conflict(label, read)) > 0,
+        "new label": len(_new(label, here, here)) > 0,
+        "growing fan-in": fan_in(task, n) > max(fan_in(task, m) for m in lengths),
+    }
+    return tuple(name for name, there in found.items() if there)
+
+
+def predicted(task, relation, lengths, n):
+    """Our heuristic for Transformers: whether there are no `objections`."""
+    return not objections(task, relation, lengths, n)
 
 
 def measures(task, relation, lengths, n):
@@ -136,10 +148,12 @@ def measures(task, relation, lengths, n):
     -------
     dict
         ``conflicts`` at the lengths of training; ``new_needed, new_any``; ``fan_in`` and ``fan_in_new``, ``risk`` and
-        ``risk_new``, at the longest length of training and at n; ``transfers``; ``predicted``.
+        ``risk_new``, at the longest length of training and at n; ``transfers``; ``objections``, joined by commas, and
+        ``predicted``.
     """
     lengths = _lengths(lengths)
     needed, every = new_labels(task, relation, lengths, n)
+    against = objections(task, relation, lengths, n)
     return {
         "conflicts": conflicts(task, relation, lengths),
         "new_needed": needed,
@@ -149,7 +163,8 @@ def measures(task, relation, lengths, n):
         "risk": risk(task, relation, lengths, max(lengths)),
         "risk_new": risk(task, relation, lengths, n),
         "transfers": transfers(task, relation, lengths, n),
-        "predicted": predicted(task, relation, lengths, n),
+        "objections": ", ".join(against),
+        "predicted": not against,
     }
 
 
@@ -158,7 +173,7 @@ def _labelled(task, relation, lengths, last=None, own=True):
 
     Without ``own``, a step's own token is left out.
     """
-    relation, last = relation_of(relation), [] if last is None else [last]
+    relation, lengths, last = relation_of(relation), _lengths(lengths), [] if last is None else [last]
     found = [pairs_of(task, n) for n in [*lengths, *last]]
     kept = [own | (pairs.key != pairs.query) for pairs in found]
     label = 0
@@ -171,7 +186,13 @@ def _labelled(task, relation, lengths, last=None, own=True):
     return np.unique(label[kept], return_inverse=True)[1], read[kept], here[kept]
 
 
+def _new(label, chosen, here):
+    """The labels among the chosen pairs that no pair has at the lengths of training, which are not ``here``."""
+    return np.setdiff1d(label[chosen], label[~here])
+
+
 def _in_conflict(label, read):
+    """The labels that are read in one place and not read in another."""
     counts, found = np.bincount(label), np.bincount(label, read)
     return np.flatnonzero((found > 0) & (found < counts))
 

@@ -177,7 +177,7 @@ def relation_of(relation):
 
 def _scale(pairs):
     """The number of tokens in the prompt, as `howfar.tasks.scale_hint` counts it: the first step stands right after."""
-    return int(pairs.query.min()) - 1
+    return int(pairs.query.min()) - 1 if len(pairs.query) else pairs.n
 
 
 def _fraction(above, below):

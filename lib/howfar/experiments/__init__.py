@@ -25,6 +25,7 @@ EXPERIMENTS = {
         "alibi_attention",
         "barron",
         "bound",
+        "complexity",
         "construction",
         "equivariance",
         "fifty_four",

@@ -1,6 +1,9 @@
 """What the measures of `howfar.complexity` say of the cells of this experiment, to be held against what is measured."""
 
+import pandas as pd
+
 from howfar.complexity import bucketed, clipped, measures
+from howfar.experiments import length
 from howfar.experiments.length.cells import FACTORS, VARIANTS, Config, grid
 
 OFFSETS = {
@@ -74,3 +77,34 @@ def predictions(factor=FACTORS[-1]):
         if relation is not None and tuple(cell.values()) not in rows:
             rows[tuple(cell.values())] = cell | measures(config.task, relation, lengths, n)
     return list(rows.values())
+
+
+def compared(records, factor=FACTORS[-1]):
+    """What was predicted of each cell, beside what was measured.
+
+    Parameters
+    ----------
+    records : pandas.DataFrame
+        Of `howfar.runs`: some or all of this experiment's. Those at temperature 1 count, with the steps and the depth
+        that most cells have.
+    factor : float
+        The length, in lengths of training.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each cell that is recorded and has a relation: `predictions`, and ``learned``, whether its exact match
+        at the length of training is at least `howfar.experiments.length.LEARNED` on average; ``measured``, that at the
+        length asked for; ``low`` and ``high``, over the seeds.
+    """
+    main = records.query("temperature == 1 and steps == @Config.steps and depth == @Config.depth")
+    cells = dict(list(main.groupby(["task", "encoding", "positions"])))
+    rows = []
+    for row in predictions(factor):
+        cell = cells.get((row["task"], row["encoding"], row["positions"]))
+        if cell is not None:
+            at = {f: cell[cell["length"] == round(f * Config.trained)]["exact_match"] for f in (1, factor)}
+            learned, values = at[1].mean() >= length.LEARNED, at[factor]
+            found = {"measured": values.mean(), "low": values.min(), "high": values.max()}
+            rows.append(row | {"learned": bool(learned)} | found)
+    return pd.DataFrame(rows)
