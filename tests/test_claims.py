@@ -109,6 +109,12 @@ def following(records, sign):
     return records.assign(**columns, risk=risk + 100.0)
 
 
+def beyond(records, winner, up, high=0.9, low=0.1):
+    """All have learned their task; beyond, the winner's answers are right and the others' wrong, or the other way."""
+    trained = records["length"] <= records["trained"]
+    return records.assign(exact_match=np.where(trained, 1.0, np.where(winner == up, high, low)))
+
+
 TURNED = {
     "wavelet_is_lowest": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
     "wavelet_is_lowest_at_100": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
@@ -183,6 +189,12 @@ TURNED = {
     ),
     "reach_doubles": lambda r, up: r.assign(accuracy=float(up), accuracy_late=float(up)),
     "proved_reach_is_learned": lambda r, up: r.assign(accuracy=float(up), accuracy_late=float(up)),
+    "scale_hint_helps": lambda r, up: beyond(r, r["positions"].isin(["divided", "subtracted"]), up),
+    "learned_relation_helps": lambda r, up: beyond(r, r["encoding"] == "learned relation", up),
+    "alibi_extrapolates_on_strings": lambda r, up: beyond(r, r["encoding"] == "alibi", up),
+    "learned_table_stops_on_strings": lambda r, up: beyond(r, r["encoding"] != "learned", up, low=0.01),
+    "no_encoding_leads": lambda r, up: beyond(r, r["encoding"] == "none", up),
+    "alibi_leads_rotary": lambda r, up: beyond(r, r["encoding"] == "alibi", up),
 }
 EXISTS = (
     "transforms_can_beat_sinusoid",
