@@ -106,7 +106,6 @@ BLIND = Exercise(
     minutes=6,
     reference=blind,
     cases=lambda rng: [(n,) for n in (1, 2, 3, 4, 8)],
-    run=lambda answer, n: tuple(answer(n)),
     tolerance=1e-9,
     wrong=(
         Wrong(
@@ -341,3 +340,74 @@ SHARPEN = Exercise(
 )
 
 EXERCISES = [IDS, BLIND, LABELS, PREDICT, SHARPEN]
+
+QUIZ = (
+    Question(
+        "A model writes 48 digits without a mistake in 30 % of the answers. Teacher-forced it has 97 % of the tokens "
+        "right. What is its teacher-forced exact match?",
+        (
+            Option("30 %", "As long as all tokens were right it has read the same in both.", True),
+            Option("97 %", "That is a share of tokens. One wrong token in 49 is enough for a wrong answer."),
+            Option(
+                "It can't be known: the texts that are read differ.",
+                "They differ only behind the first mistake, where the answer is lost already.",
+            ),
+        ),
+    ),
+    Question(
+        "Encoding A copies 12 % of the strings at the training length and none beyond, B all of them and none beyond. "
+        "Which extrapolates better?",
+        (
+            Option("B, since it has learned the task.", "Beyond the training length both score the same."),
+            Option("Neither: they are equal.", "A hasn't learned the task: its 0 says nothing about length."),
+            Option(
+                "B doesn't extrapolate; of A nothing can be said.",
+                "What isn't learned within the training lengths has nothing to carry over.",
+                True,
+            ),
+        ),
+    ),
+    Question(
+        "Which sentence is false?",
+        (
+            Option(
+                "Coupled ids are part of the task's rows, not of an encoding.",
+                "This is true: the task returns them as positions, and any encoding reads them.",
+            ),
+            Option(
+                "With coupled ids every distance that a longer string shows was met in training.",
+                "Digits far from the step have larger differences than any in training. Clipping makes one label of "
+                "them.",
+                True,
+            ),
+            Option(
+                "A clipped relation with counted positions can't point at the digit to be copied at every length.",
+                "This is true: that digit is n + 1 places back, beyond the clip for most n.",
+            ),
+        ),
+    ),
+    Question(
+        "A model is trained at random positions below 320 and tested at 0, 1, 2, ... It fails. What does that show?",
+        (
+            Option("That random positions don't help.", "The test was at another law of positions than training."),
+            Option(
+                "Little: neighbours that were about nine apart in training are one apart in the test.",
+                "A fair test draws positions as training did.",
+                True,
+            ),
+            Option("That it hasn't learned the task.", "Ask it at random positions, as it was trained."),
+        ),
+    ),
+    Question(
+        "Halving the temperature of all logits lets one model answer more long problems and another fewer short ones. "
+        "What follows?",
+        (
+            Option("Attention that is too flat was a part of the first one's trouble.", "One was changed alone.", True),
+            Option(
+                "All models should be run colder on long inputs.",
+                "The second one's heads average, or compare by small differences; cold spoils that.",
+            ),
+            Option("Temperature is a matter of the encoding.", "It multiplies all logits, content and bias alike."),
+        ),
+    ),
+)
