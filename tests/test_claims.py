@@ -11,7 +11,7 @@ import pytest
 import scipy.stats
 
 from howfar import claims, runs
-from howfar.experiments import EXPERIMENTS, judging, predicates, running_sum
+from howfar.experiments import EXPERIMENTS, grid, judging, predicates, running_sum
 
 ROOT = Path(__file__).resolve().parents[1]
 LEDGER = claims.load()
@@ -36,9 +36,26 @@ def test_every_source_paper_has_claims():
     assert {"2605.19944", "2506.06398", "2510.04130"} <= {claim.arxiv for claim in LEDGER}
 
 
+# Rules that are written, of a grid that isn't recorded to its end: their claims are open.
+UNFINISHED = {
+    ("length", "scale_hint_helps"),
+    ("length", "learned_relation_helps"),
+    ("length", "alibi_extrapolates_on_strings"),
+    ("length", "learned_table_stops_on_strings"),
+    ("length", "no_encoding_leads"),
+    ("length", "alibi_leads_rotary"),
+}
+
+
+def test_rules_wait_only_for_a_grid_that_is_not_recorded_to_its_end():
+    for name in {name for name, _ in UNFINISHED}:
+        wanted = {runs.config_key(name, config) for config in grid(name, "full")}
+        assert set(runs.recorded(name)["key"]) < wanted
+
+
 def test_every_predicate_decides_a_claim_and_has_a_rule():
     there = {(name, predicate) for name in EXPERIMENTS for predicate in predicates(name)}
-    assert {(claim.experiment, claim.predicate) for claim in DECIDED} == there
+    assert {(claim.experiment, claim.predicate) for claim in DECIDED} == there - UNFINISHED
     for claim in DECIDED:
         assert claim.experiment in EXPERIMENTS
         rule = claims.rule(claim)
