@@ -443,11 +443,14 @@ def test_records_that_hold_too_little_are_refused_by_name():
         claims.judge(claim, records)
 
 
+SETTINGS = ("lr", "slope", "temperature", "seconds", "diverged_at")  # numbers that aren't measured
+
+
 @pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
 def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
     records = runs.recorded(claim.experiment)
     finding, named = claims.judge(claim, records), 0
-    numbers = [c for c in records.select_dtypes("float") if c not in ("lr", "slope", "seconds", "diverged_at")]
+    numbers = [c for c in records.select_dtypes("float") if c not in SETTINGS]
     first = records["seed"].min() if "seed" in records else None
     seeds = [records["seed"] == first] if "seed" in records else [records["length"] == 100]
     first = int(records["seed"].iloc[0]) if "seed" in records else None
