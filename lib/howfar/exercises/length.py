@@ -382,7 +382,7 @@ QUIZ = (
             ),
             Option(
                 "A clipped relation with counted positions can't point at the digit to be copied at every length.",
-                "This is true: that digit is n + 1 places back, beyond the clip for most n.",
+                "This is true: that digit is n places back, beyond the clip for most n.",
             ),
         ),
     ),
