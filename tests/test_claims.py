@@ -11,7 +11,7 @@ import pytest
 import scipy.stats
 
 from howfar import claims, runs
-from howfar.experiments import EXPERIMENTS, judging, predicates, running_sum
+from howfar.experiments import EXPERIMENTS, grid, judging, predicates, running_sum
 
 ROOT = Path(__file__).resolve().parents[1]
 LEDGER = claims.load()
@@ -36,9 +36,24 @@ def test_every_source_paper_has_claims():
     assert {"2605.19944", "2506.06398", "2510.04130"} <= {claim.arxiv for claim in LEDGER}
 
 
+# Rules that are written, of a grid that isn't recorded to its end: their claims are open.
+UNFINISHED = {
+    ("length", "alibi_extrapolates_on_strings"),
+    ("length", "learned_table_stops_on_strings"),
+    ("length", "no_encoding_leads"),
+    ("length", "alibi_leads_rotary"),
+}
+
+
+def test_rules_wait_only_for_a_grid_that_is_not_recorded_to_its_end():
+    for name in {name for name, _ in UNFINISHED}:
+        wanted = {runs.config_key(name, config) for config in grid(name, "full")}
+        assert set(runs.recorded(name)["key"]) < wanted
+
+
 def test_every_predicate_decides_a_claim_and_has_a_rule():
     there = {(name, predicate) for name in EXPERIMENTS for predicate in predicates(name)}
-    assert {(claim.experiment, claim.predicate) for claim in DECIDED} == there
+    assert {(claim.experiment, claim.predicate) for claim in DECIDED} == there - UNFINISHED
     for claim in DECIDED:
         assert claim.experiment in EXPERIMENTS
         rule = claims.rule(claim)
@@ -107,6 +122,12 @@ def following(records, sign):
     columns = {f"w1_{name}": far for name in names} | {f"null_{name}": 1.0 for name in names}
     risk = sign * np.where(records["axis"] == "offset", records["w1_position"], far)
     return records.assign(**columns, risk=risk + 100.0)
+
+
+def beyond(records, winner, up, high=0.9, low=0.1):
+    """All have learned their task; beyond, the winner's answers are right and the others' wrong, or the other way."""
+    trained = records["length"] <= records["trained"]
+    return records.assign(exact_match=np.where(trained, 1.0, np.where(winner == up, high, low)))
 
 
 TURNED = {
@@ -186,6 +207,12 @@ TURNED = {
     "short_programs_carry_over": lambda r, up: r.assign(exact_match=1.0 if up else 1.0 * (r["length"] == 16)),
     "counting_carries_over": lambda r, up: r.assign(exact_match=1.0 if up else 1.0 * (r["length"] == 16)),
     "without_counting_it_stops": lambda r, up: r.assign(exact_match=1.0 * (r["length"] == 16) if up else 1.0),
+    "scale_hint_helps": lambda r, up: beyond(r, r["positions"].isin(["divided", "subtracted"]), up),
+    "learned_relation_helps": lambda r, up: beyond(r, r["encoding"] == "learned relation", up),
+    "alibi_extrapolates_on_strings": lambda r, up: beyond(r, r["encoding"] == "alibi", up),
+    "learned_table_stops_on_strings": lambda r, up: beyond(r, r["encoding"] != "learned", up, low=0.01),
+    "no_encoding_leads": lambda r, up: beyond(r, r["encoding"] == "none", up),
+    "alibi_leads_rotary": lambda r, up: beyond(r, r["encoding"] == "alibi", up),
 }
 EXISTS = (
     "transforms_can_beat_sinusoid",
@@ -419,11 +446,14 @@ def test_records_that_hold_too_little_are_refused_by_name():
         claims.judge(claim, records)
 
 
+SETTINGS = ("lr", "slope", "temperature", "seconds", "diverged_at")  # numbers that aren't measured
+
+
 @pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
 def test_a_missing_number_is_named_and_never_becomes_a_verdict(claim):
     records = runs.recorded(claim.experiment)
     finding, named = claims.judge(claim, records), 0
-    numbers = [c for c in records.select_dtypes("float") if c not in ("lr", "slope", "seconds", "diverged_at")]
+    numbers = [c for c in records.select_dtypes("float") if c not in SETTINGS]
     first = records["seed"].min() if "seed" in records else None
     seeds = [records["seed"] == first] if "seed" in records else [records["length"] == 100]
     first = int(records["seed"].iloc[0]) if "seed" in records else None
