@@ -33,6 +33,7 @@ EXPERIMENTS = {
         "length_collapse",
         "position_codes",
         "rank_collapse",
+        "real",
         "running_sum",
         "scratchpad",
         "stack_readout",
