@@ -96,8 +96,8 @@ def alibi_extrapolates_on_code(records):
     plausible="four times the length, where most distances are new",
 )
 def alibi_needs_a_growing_bias(records):
-    """Beyond the length of training ALiBi needs more bits with a bias that stays at its last trained value than with one
-    that goes on growing, the interval of the difference over the seeds above 0.
+    """Beyond the length of training ALiBi needs more bits with a bias that stays at its last trained value than with
+    one that goes on growing, the interval of the difference over the seeds above 0.
     """
     code = _code(records)
     for factor in BEYOND:
