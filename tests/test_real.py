@@ -222,9 +222,9 @@ def test_records_of_code(ran):
     for name, rules in (("alibi", ("grow", "adapt", "stop")), ("learned", ("as trained",))):
         config, frame = ran[name]
         assert not set(frame) & set(config.__dataclass_fields__)
-        plain = [(length, 0) for length in (32, 64, 96, 128, 192, 256)] + [(64, 64), (64, 192)]
+        plain = [(length, 0) for length in (32, 64, 96, 128, 256)] + [(64, 64), (64, 192)]
         for rule in rules:
-            expected = plain if rule in ("grow", "as trained") else [(length, 0) for length in (96, 128, 192, 256)]
+            expected = plain if rule in ("grow", "as trained") else [(length, 0) for length in (96, 128, 256)]
             here = frame[frame["rule"] == rule]
             assert sorted(map(tuple, here[["length", "start"]].to_numpy())) == sorted(expected * 2)
         shares = frame[["near", "middle", "far", "new"]]
@@ -304,7 +304,7 @@ def test_figure_and_refusals(ran):
 
 def test_the_grid_has_every_encoding_and_fits_its_budget():
     assert {c.encoding for c in FULL if c.task == "code"} == set(make_encoding.__globals__["_BUILT_IN"])
-    assert len({c.encoding for c in FULL if c.task == "ListOps"}) >= 4
+    assert len({c.encoding for c in FULL if c.task == "ListOps"}) >= 3
     assert all(len(c.seeds) >= 3 and c.heads > 1 for c in FULL)
     assert len(real.plan(FULL)) == len(FULL) and sum(real.plan(FULL)) <= 30 * 60
     assert len({runs.config_key("real", c) for c in FULL}) == len(FULL)

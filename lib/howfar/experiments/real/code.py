@@ -11,7 +11,7 @@ from howfar.experiments.real.ngram import NGram
 from howfar.training import train
 from howfar.transformer import TransformerConfig, record
 
-FACTORS = (0.5, 1, 1.5, 2, 3, 4)  # characters that are read, in lengths of training
+FACTORS = (0.5, 1, 1.5, 2, 4)  # characters that are read, in lengths of training
 SHIFTS = (1, 3)  # where the positions start, in lengths of training, while one length of training is read
 TARGETS = 32  # characters that are predicted in each window: its last ones
 WINDOWS, WATCHED = 64, 8

@@ -17,7 +17,7 @@ from howfar.experiments.judging import (
     reading,
 )
 
-BEYOND = (1.5, 2, 3, 4)
+BEYOND = (1.5, 2, 4)
 SMALL = 0.05  # bits a character
 TRANSFORMS = ("wavelet", "legendre")
 TRAINED = real.Config("code", "none").trained
