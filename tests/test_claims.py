@@ -112,7 +112,7 @@ def following(records, sign):
 def coded(records, chosen, more):
     """All models of code have learned, and the chosen ones need so many bits more beyond their training."""
     beyond = (records["length"] > records["trained"]) | (records["start"] > 0)
-    return records.assign(bits=(2.0 + more * (chosen & beyond)).where(records["task"] == "code"), five_gram=2.5)
+    return records.assign(bits=(2.0 + more * (chosen & beyond)).where(records["task"] == "code"), best_gram=2.5)
 
 
 TURNED = {

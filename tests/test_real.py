@@ -231,7 +231,8 @@ def test_records_of_code(ran):
         np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-3)
         assert (shares["new"][frame["length"] <= 64] == 0).all() and (shares["new"][frame["length"] > 64] > 0).all()
         assert frame["text_digest"].nunique() == 1 and frame["bits"].between(2, 10).all()
-        assert (frame["five_gram_all"] < frame["five_gram"]).all() and (frame["one_gram"] < 6.6).all()
+        assert (frame["best_gram"] <= frame[["one_gram", "five_gram"]].min(axis=1)).all()
+        assert (frame["five_gram_of_more"] < frame["five_gram"]).all() and (frame["one_gram"] < 6.6).all()
     alibi, learned = ran["alibi"][1], ran["learned"][1]
     new = (alibi["rule"] == "grow") & (alibi["length"] > 64)
     assert (alibi["steepest"].notna() == new).all() and alibi["steepest"].max() <= 0.25
@@ -315,7 +316,7 @@ def test_the_grid_has_every_encoding_and_fits_its_budget():
 
 @pytest.fixture
 def made():
-    """Records in which every model needs 2 bits everywhere and a 5-gram 2.5."""
+    """Records in which every model needs 2 bits everywhere and the best n-gram 2.5."""
     rows = []
     for config in FULL:
         rules = ("grow", "adapt", "stop") if config.encoding == "alibi" else ("as trained",)
@@ -325,7 +326,7 @@ def made():
                 steepest = 0.1 if factor > 1 and rule == "grow" else None
                 row = {"task": config.task, "encoding": config.encoding, "rule": rule, "seed": seed, "trained": 128}
                 tests = {"start": start * 128, "length": length, "bits": 2.0, "steepest": steepest}
-                rows.append(row | tests | {"five_gram": 2.5, "one_gram": 4.7})
+                rows.append(row | tests | {"best_gram": 2.5, "one_gram": 4.7})
     return pd.DataFrame(rows)
 
 
@@ -346,7 +347,7 @@ def test_predicates_hold_fail_and_abstain(made, name):
     for more, status in ((holds, HOLDS), (fails, CONTRADICTED)):
         readings = rule(made.assign(bits=made["bits"] + more * (choose(made) & beyond)))
         assert set(readings["status"]) == {status} and readings["plausible"].sum() == 1
-    unlearned = rule(made.assign(five_gram=1.9))
+    unlearned = rule(made.assign(best_gram=1.9))
     assert set(unlearned["status"]) == {NOT_JUDGED}
     broken = made.assign(bits=made["bits"].where(made["seed"] != 1))
     with pytest.raises(ValueError, match="no number in 'bits'"):

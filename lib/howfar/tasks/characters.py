@@ -17,6 +17,7 @@ CHARACTERS = 97  # newline, the 95 printable characters of ASCII, and one code f
 UNKNOWN = CHARACTERS - 1
 TABLES = {"encodings", "pydoc_data"}  # long lists that a program has written
 SKIPPED_FOLDERS = TABLES | {"test", "tests", "idle_test", "site-packages", "__pycache__"}
+TESTED = 300_000  # characters
 HELD_OUT = 10  # one file in so many is for tests
 SPLITS = ("train", "test")
 
@@ -49,7 +50,7 @@ def source_text(where="shipped", *, most=3_000_000):
         "shipped": a slice of under 200 kB that comes with the library, of files without a copyright of their own.
         "stdlib": whatever the standard library of the running Python holds; another version of Python has another text.
     most : int
-        Characters of training text; a tenth of it is tested on.
+        Characters of training text. What is tested on has at most 300,000.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def source_text(where="shipped", *, most=3_000_000):
         files = source_files(Path(sysconfig.get_path("stdlib")))
         parts = [b"".join(path.read_bytes() for path in files[split]) for split in SPLITS]
         origin = f"the standard library of CPython {platform.python_version()}"
-    parts = [part[:size] for part, size in zip(parts, (most, most // 10), strict=True)]
+    parts = [part[:size] for part, size in zip(parts, (most, TESTED), strict=True)]
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     return SourceText(*(encode_characters(part) for part in parts), digest, origin)
 

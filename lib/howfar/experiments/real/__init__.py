@@ -3,7 +3,7 @@
 Sources of the claims: Li, arXiv:2506.06398, and the questions that it leaves open (several heads with LayerNorm, real
 data, slopes of ALiBi that depend on the length). Code is the standard library's of the Python that runs the experiment
 (`howfar.tasks.source_text`); ListOps is that of Nangia and Bowman, arXiv:1804.06028. Small models, briefly trained: one
-that is no better than counts of five characters, or than an answer that needs no nesting, counts as not learned.
+that is no better than counts of short strings, or than an answer that needs no nesting, counts as not learned.
 """
 
 from dataclasses import dataclass
@@ -55,13 +55,13 @@ class Config:
 
     task: str
     encoding: str
-    seeds: tuple = (0, 1, 2)
+    seeds: tuple = (3, 4, 5)
     trained: int = 128
-    steps: int = 300
-    batch: int = 8
-    lr: float = 8e-3
+    steps: int = 500
+    batch: int = 4
+    lr: float = 1e-2
     text: str = "stdlib"
-    characters: int = 3_000_000
+    characters: int = 100_000
     depth: int = 2
     width: int = 64
     heads: int = 4
@@ -74,16 +74,16 @@ def grid(scale):
     comes with the library, and fewer characters in each window.
     """
     if scale == "quick":
-        quick = dict(seeds=(0, 1), trained=64, steps=150, text="shipped", characters=140_000)
+        quick = dict(seeds=(0, 1), trained=64, batch=8, steps=200, text="shipped")
         return [Config("code", encoding, **quick) for encoding in ("alibi", "learned")]
     first = ("alibi", "sinusoidal", "wavelet", "legendre", "learned", "rotary", "relative", "none")
-    expressions = [Config("ListOps", name, trained=32, batch=32, lr=4e-3) for name in NESTED]
+    expressions = [Config("ListOps", name, trained=32, batch=16, lr=4e-3) for name in NESTED]
     last = [name for name in VARIANTS if name not in first]
     return [Config("code", name) for name in first] + expressions + [Config("code", name) for name in last]
 
 
 # CPU seconds for 100 steps of one seed, and for the tests of three; on one core of the machine that records.
-COST = {"code": (4.0, 10.0), "ListOps": (4.0, 6.0)}
+COST = {"code": (1.7, 6.0), "ListOps": (1.7, 6.0)}
 
 
 def plan(configs):
@@ -121,8 +121,8 @@ def run(config, device="cpu"):
 
         Code: ``start``, the first position; ``bits``, what one character costs, the mean over the last 32 of each of 64
         windows, which are the same for all lengths and starts; the shares of attention ``near, middle, far, new`` and
-        ``steepest`` (see `code.measure`); the baselines ``five_gram, five_gram_all, one_gram`` for those characters
-        (see `code.baselines`); ``text_digest``, of the text.
+        ``steepest`` (see `code.measure`); the baselines ``one_gram, five_gram, best_gram, five_gram_of_more`` for those
+        characters (see `code.baselines`); ``text_digest``, of the text.
 
         ListOps: ``accuracy`` on 400 expressions; ``nested``, how deep they are on average; and what the answers of
         `nested.Heuristics` score on them, ``constant, operator, flat``.
@@ -149,8 +149,8 @@ def figure(records):
     Returns
     -------
     matplotlib.figure.Figure
-        Marks are means over the seeds, lines at them their range; the dotted line is the baseline: a 5-gram, or the
-        best answer that needs no nesting.
+        Marks are means over the seeds, lines at them their range; the dotted line is the baseline: the best
+        n-gram, or the best answer that needs no nesting.
     """
     there = [task for task in TASKS if task in set(records["task"])]
     drawing, axes = plt.subplots(len(there), 1, figsize=(5, 3.4 * len(there)), squeeze=False, layout="constrained")
@@ -163,9 +163,9 @@ def figure(records):
             mean = by_length.mean()
             spread = [mean - by_length.min(), by_length.max() - mean]
             axis.errorbar(mean.index, mean, spread, label=encoding, capsize=2, **plotting.style(index))
-        trivial = ["five_gram"] if task == "code" else ["constant", "operator", "flat"]
+        trivial = ["best_gram"] if task == "code" else ["constant", "operator", "flat"]
         best = here.groupby("length")[trivial].mean().max(axis=1)
-        axis.plot(best.index, best, ":", color=plotting.GREY, label="5-gram" if task == "code" else "no nesting")
+        axis.plot(best.index, best, ":", color=plotting.GREY, label="best n-gram" if task == "code" else "no nesting")
         axis.set(xlabel="characters read" if task == "code" else "tokens", title=task)
         axis.set_ylabel("bits a character" if task == "code" else "accuracy")
         axis.legend(ncols=2, fontsize=9)
