@@ -324,8 +324,14 @@ def made():
             for start, factor in code.conditions(rule):
                 length = round(factor * 128)
                 steepest = 0.1 if factor > 1 and rule == "grow" else None
-                row = {"task": config.task, "encoding": config.encoding, "rule": rule, "seed": seed, "trained": 128}
-                tests = {"start": start * 128, "length": length, "bits": 2.0, "steepest": steepest}
+                row = {
+                    "task": config.task,
+                    "encoding": config.encoding,
+                    "steps": config.steps,
+                    "rule": rule,
+                    "seed": seed,
+                }
+                tests = {"start": start * 128, "length": length, "trained": 128, "bits": 2.0, "steepest": steepest}
                 rows.append(row | tests | {"best_gram": 2.5, "one_gram": 4.7})
     return pd.DataFrame(rows)
 
@@ -340,6 +346,13 @@ CHOSEN = {  # predicate: what is changed, by what it holds, by what it doesn't
 }
 
 
+def test_alibi_is_judged_by_its_longer_run(made):
+    short = (made["encoding"] == "alibi") & (made["steps"] == real.Config.steps)
+    assert short.any() and (made.loc[short, "seed"] < 6).all()
+    readings = predicates.alibi_error_grows(made.assign(bits=made["bits"].where(~short, 9.0)))
+    assert set(readings["estimate"]) == {0.0} and NOT_JUDGED not in set(readings["status"])
+
+
 @pytest.mark.parametrize("name", CHOSEN)
 def test_predicates_hold_fail_and_abstain(made, name):
     rule, (choose, holds, fails) = getattr(predicates, name), CHOSEN[name]
@@ -349,7 +362,7 @@ def test_predicates_hold_fail_and_abstain(made, name):
         assert set(readings["status"]) == {status} and readings["plausible"].sum() == 1
     unlearned = rule(made.assign(best_gram=1.9))
     assert set(unlearned["status"]) == {NOT_JUDGED}
-    broken = made.assign(bits=made["bits"].where(made["seed"] != 1))
+    broken = made.assign(bits=made["bits"].where(made["seed"] != 4))
     with pytest.raises(ValueError, match="no number in 'bits'"):
         rule(broken)
 
