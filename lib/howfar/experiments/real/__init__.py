@@ -73,7 +73,7 @@ LONGER = Config("code", "alibi", seeds=(6, 7, 8), steps=1500)  # ALiBi needs it 
 def grid(scale):
     """The configs of a scale.
 
-    ``"full"``: code with every encoding, with ALiBi also three times as long; ListOps with three. ``"quick"``: code with
+    ``"full"``: code with every encoding, and ALiBi three times as long too; ListOps with three. ``"quick"``: code with
     two encodings, from the slice that comes with the library, and fewer characters in each window.
     """
     if scale == "quick":
