@@ -385,7 +385,7 @@ EXERCISES = [BITS, SMOOTHING, WINDOWS, SENTENCES, ADAPTIVE]
 
 QUIZ = (
     Question(
-        "A model of code needs 2.6 bits a character with 128 characters before it and 2.9 with 512. One cause is "
+        "A model of code needs 3.2 bits a character with 128 characters before it and 4.8 with 512. One cause is "
         "excluded by how we measure. Which?",
         (
             Option(
@@ -408,16 +408,16 @@ QUIZ = (
         ),
     ),
     Question(
-        "Models of width 64 beat a 5-gram that has read as much text as they have, and lose to one that has read all "
-        "of it. Which sentence is false?",
+        "A model needs 3.1 bits a character, the best n-gram of the same text 3.2, a 5-gram of thirty times as much text "
+        "2.2. Which sentence is false?",
         (
-            Option("They have learned something about code.", "True: counts from as much text do worse."),
+            Option("The model has learned something about code.", "True: counts from the same text do worse."),
             Option(
                 "Transformers model code better than 5-grams.",
-                "These don't, as soon as the 5-gram has read all of the text.",
+                "This one doesn't, as soon as the 5-gram has read enough.",
                 right=True,
             ),
-            Option("A baseline has to say what it has read.", "True: the two differ in nothing else."),
+            Option("A baseline has to say what it has read.", "True: the two 5-grams differ in nothing else."),
         ),
     ),
     Question(
