@@ -408,8 +408,8 @@ QUIZ = (
         ),
     ),
     Question(
-        "A model needs 3.1 bits a character, the best n-gram of the same text 3.2, a 5-gram of thirty times as much text "
-        "2.2. Which sentence is false?",
+        "A model needs 3.1 bits a character, the best n-gram of the same text 3.2, a 5-gram of thirty times as much "
+        "text 2.2. Which sentence is false?",
         (
             Option("The model has learned something about code.", "True: counts from the same text do worse."),
             Option(
