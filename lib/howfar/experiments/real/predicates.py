@@ -147,7 +147,7 @@ def attention_changes_at_most_linearly(records):
 
 def _code(records):
     """The records of code, of each encoding those of its longest training."""
-    code = measured(records[records["task"] == "code"], "bits", "best_gram", "one_gram")
+    code = measured(records[records["task"] == "code"], "bits", "best_gram", "one_gram", "start")
     return code[code["steps"] == code.groupby("encoding")["steps"].transform("max")]
 
 
