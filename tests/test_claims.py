@@ -130,6 +130,12 @@ def beyond(records, winner, up, high=0.9, low=0.1):
     return records.assign(exact_match=np.where(trained, 1.0, np.where(winner == up, high, low)))
 
 
+def coded(records, chosen, more):
+    """All models of code have learned, and the chosen ones need so many bits more beyond their training."""
+    beyond = (records["length"] > records["trained"]) | (records["start"] > 0)
+    return records.assign(bits=(2.0 + more * (chosen & beyond)).where(records["task"] == "code"), best_gram=2.5)
+
+
 TURNED = {
     "wavelet_is_lowest": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
     "wavelet_is_lowest_at_100": lambda r, up: scaled(r, family(r, "wavelet"), 1e-6 if up else 1e6),
@@ -213,6 +219,13 @@ TURNED = {
     "learned_table_stops_on_strings": lambda r, up: beyond(r, r["encoding"] != "learned", up, low=0.01),
     "no_encoding_leads": lambda r, up: beyond(r, r["encoding"] == "none", up),
     "alibi_leads_rotary": lambda r, up: beyond(r, r["encoding"] == "alibi", up),
+    "transforms_beat_sinusoid_on_code": lambda r, up: coded(r, r["encoding"] == "sinusoidal", 1 if up else -1),
+    "adaptive_slopes_help": lambda r, up: coded(r, r["rule"] == "adapt", -1 if up else 1),
+    "alibi_error_grows": lambda r, up: coded(r, r["encoding"] == "alibi", 1 if up else -1),
+    "alibi_extrapolates_on_code": lambda r, up: coded(r, r["encoding"] == "alibi", -1 if up else 1),
+    "alibi_needs_a_growing_bias": lambda r, up: coded(r, r["rule"] == "stop", 1 if up else -1),
+    "learned_table_loses_all": lambda r, up: coded(r, r["encoding"] == "learned", 9 if up else 1),
+    "attention_changes_at_most_linearly": lambda r, up: r.assign(steepest=0.2 if up else 0.3),
 }
 EXISTS = (
     "transforms_can_beat_sinusoid",

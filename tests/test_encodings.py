@@ -977,3 +977,47 @@ def test_a_fixed_code_can_be_given_a_norm(name, options):
     assert torch.allclose(loud.table(far), ratio * plain.table(far), atol=1e-12)
     with pytest.raises(ValueError, match="norm must be a finite number, greater than 0; got 0"):
         make_encoding(name, **shape, norm=0)
+
+
+# ---------------------------------------------------------------- what ALiBi does beyond its training
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("beyond", ["grow", "adapt", "stop"])
+def test_alibi_is_the_same_up_to_the_length_it_was_made_for(causal, beyond):
+    p = torch.arange(7, 17)
+    plain, other = (encoding("alibi", max_length=10, causal=causal, **o) for o in ({}, {"beyond": beyond}))
+    hides = torch.ones(10, 10, dtype=torch.bool).triu(1) & causal
+    assert torch.equal(*(e.bias(p, p).masked_fill(hides, 0) for e in (plain, other)))
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_alibi_beyond_its_length_by_hand(causal):
+    p, slope = torch.arange(100, 112), 2.0
+    options = dict(width=4, heads=1, max_length=5, causal=causal, slopes=[slope])
+    for q, k in itertools.product(range(12), range(12)):
+        if causal and k > q:
+            continue
+        distance, farthest = abs(q - k), q if causal else max(q, 11 - q)
+        expected = {
+            "grow": -slope * distance,
+            "adapt": -slope * distance * min(1, 4 / max(farthest, 1)),
+            "stop": -slope * min(distance, 4),
+        }
+        for beyond, value in expected.items():
+            got = encoding("alibi", **options, beyond=beyond).bias(p, p)[0, q, k]
+            assert float(got) == pytest.approx(value)
+
+
+def test_adaptive_slopes_do_not_look_ahead():
+    # What follows a token changes neither its bias nor, in rows of their own positions, that of other rows.
+    adaptive = encoding("alibi", max_length=4, causal=True, beyond="adapt")
+    short, long = torch.arange(6), torch.arange(20)
+    hides = torch.ones(6, 6, dtype=torch.bool).triu(1)
+    biases = (adaptive.bias(short, short), adaptive.bias(long, long)[:, :6, :6])
+    assert torch.equal(*(bias.masked_fill(hides, 0) for bias in biases))
+    rows = torch.stack([short, 3 * short])
+    both = adaptive.bias(rows, rows)
+    assert torch.equal(both[0], biases[0]) and torch.equal(both[1], adaptive.bias(3 * short, 3 * short))
+    with pytest.raises(ValueError, match="beyond must be one of"):
+        encoding("alibi", beyond="shrink")

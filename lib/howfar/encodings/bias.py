@@ -24,17 +24,26 @@ class Alibi(Encoding):
         See `Encoding`.
     slopes : sequence of float, optional
         One per head, finite and not negative; left out: `alibi_slopes`.
+    beyond : {"grow", "adapt", "stop"}
+        What becomes of the bias at distances of ``max_length`` or more, which training on that length hasn't met.
+        "grow": the formula goes on. "adapt": a query whose farthest key is D away has its slopes multiplied by
+        :math:`\min(1, (N-1)/D)`, N being ``max_length``, so that its largest bias is at most that of training. "stop":
+        distances count as at most N - 1. At lengths up to ``max_length`` the three are the same.
 
     Notes
     -----
     Press, Smith and Lewis, "Train Short, Test Long", ICLR 2022, arXiv:2108.12409. The published slopes for
     one head are the single number 2**-8: nearly no bias at all at short lengths.
+
+    That slopes should depend on the length is an idea of Li, arXiv:2506.06398, who gives no formula that we could read;
+    ours reads only what a query may look at, so that what follows a token never changes its output.
     """
 
     shift_invariant = True
 
-    def __init__(self, width, heads, max_length, causal=False, *, slopes=None):
+    def __init__(self, width, heads, max_length, causal=False, *, slopes=None, beyond="grow"):
         super().__init__(width, heads, max_length, causal)
+        self.beyond = checks.choice("beyond", beyond, ("grow", "adapt", "stop"))
         slopes = alibi_slopes(self.heads) if slopes is None else _checked_slopes(slopes, self.heads)
         self.constants["slopes"] = torch.tensor(slopes, dtype=torch.float32)
 
@@ -47,7 +56,13 @@ class Alibi(Encoding):
         """(heads, queries, keys) or (batch, heads, queries, keys), float32."""
         check_positions(query_positions, name="query_positions")
         check_positions(key_positions, name="key_positions")
-        distances = offsets(query_positions, key_positions).abs().float()
+        relative, last = offsets(query_positions, key_positions), max(self.max_length - 1, 1)
+        distances = relative.abs().float()
+        if self.beyond == "stop":
+            distances = distances.clamp(max=last)
+        if self.beyond == "adapt":  # what lies ahead of a causal model's query is hidden, and has no say in it
+            reach = -relative.amin(-1, keepdim=True) if self.causal else distances.amax(-1, keepdim=True)
+            distances = distances * (last / reach.clamp(min=last).float())
         return distances[..., None, :, :] * -self.slopes[:, None, None]
 
 

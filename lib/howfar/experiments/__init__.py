@@ -34,6 +34,7 @@ EXPERIMENTS = {
         "length_collapse",
         "position_codes",
         "rank_collapse",
+        "real",
         "running_sum",
         "scratchpad",
         "stack_readout",
