@@ -76,7 +76,8 @@ def test_a_finding_shows_distinct_readings_the_plausible_one_first(claim):
     holding = readings[readings["status"] == "holds"]["estimate"]
     assert (holding <= bar * (1 + 1e-6) if side == "below" else holding > bar).all()
     judged = sum(finding.count(status) for status in judging.STATUSES[:3])
-    assert judged and f"of {judged} readings {finding.count('holds')} hold" in finding.evidence
+    assert judged or finding.verdict == "undecided"  # where nothing was learned, nothing is judged
+    assert f"of {judged} readings {finding.count('holds')} hold" in finding.evidence
     assert "s of computing" in finding.provenance and "torch" in finding.provenance
 
 

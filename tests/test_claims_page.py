@@ -72,6 +72,7 @@ def test_the_forest_draws_every_reading_on_its_side_of_the_bar():
     plt.close(drawing)
     assert page._factor(0.5, ("below", 1)) == 2 and page._factor(0.5, ("above", 1)) == 0.5
     assert page._factor(0.0, ("below", 1)) == page.LIMIT and page._factor(-1.0, ("above", 1)) == 1 / page.LIMIT
+    assert page._factor(0.0, ("above", 0)) == 1 and page._factor(0.1, ("above", 0)) == page.LIMIT
 
 
 @pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium on this machine")

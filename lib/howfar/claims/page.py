@@ -142,8 +142,15 @@ def forest(found):
         look = {"color": colour, "mfc": colour if filled else "none", "mew": 0.9}
         for plausible, size in ((False, 3.5), (True, 7.5)):
             chosen = marks[(marks["status"] == status) & (marks["plausible"] == plausible)]
-            look["rasterized"] = not plausible  # a thousand small marks are lighter as an image
-            lines = {"color": colour, "lw": size / 4, "alpha": 0.8, "rasterized": not plausible}
+            # A thousand small marks are lighter as an image, and as one if nothing is drawn between them.
+            look |= {"rasterized": not plausible, "zorder": 2 if plausible else 1.5}
+            lines = {
+                "color": colour,
+                "lw": size / 4,
+                "alpha": 0.8,
+                "rasterized": not plausible,
+                "zorder": look["zorder"],
+            }
             axis.hlines(chosen["height"], chosen["left"], chosen["right"], **lines)
             axis.plot(chosen["factor"], chosen["height"], marker, ms=size, **look)
         axis.plot([], [], marker, label=status, **look)
@@ -173,9 +180,9 @@ def _marks(place, claim, finding):
 def _factor(value, bar):
     """By what factor a number is on the claim's side of its bar, within the limits of the figure."""
     side, at = bar
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.divide(value, at) if side == "above" else np.divide(at, value)
-    return float(np.clip(factor, 1 / LIMIT, LIMIT))
+    return float(np.clip(np.nan_to_num(factor, nan=1.0), 1 / LIMIT, LIMIT))  # 0 against a bar of 0 is at the bar
 
 
 def _row(claim, finding):

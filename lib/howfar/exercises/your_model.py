@@ -326,13 +326,13 @@ QUIZ = (
         "Predict: you pad a batch on the left, give GPT-2 the mask and no position ids. What happens?",
         (
             Option(
-                "Nothing: the mask hides the padding.",
-                "It hides the padding from attention. The learned positions are counted over the padding all the same.",
-            ),
-            Option(
                 "Tokens carry positions that are too large, by as many as there is padding.",
                 "The ids are the slots. Each row is shifted by its own padding.",
                 right=True,
+            ),
+            Option(
+                "Nothing: the mask hides the padding.",
+                "It hides the padding from attention. The learned positions are counted over the padding all the same.",
             ),
             Option(
                 "It raises an error.",
@@ -390,13 +390,13 @@ QUIZ = (
                 "It says what those models do. They differ in data, size and a dozen details beside the encoding.",
             ),
             Option(
+                "Swapping the encoding of a trained model.",
+                "Its weights were trained with the old one: what breaks is their agreement, not the encoding.",
+            ),
+            Option(
                 "One model trained with each encoding, all else equal, several seeds, at more than one size.",
                 "That is an ablation. It costs a training for each cell.",
                 right=True,
-            ),
-            Option(
-                "Swapping the encoding of a trained model.",
-                "Its weights were trained with the old one: what breaks is their agreement, not the encoding.",
             ),
         ),
     ),
