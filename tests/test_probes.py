@@ -257,6 +257,8 @@ def test_models_of_transformers_that_cannot_be_probed():
         probe(probes.small_model("gpt2", seed=0, max_length=60), some_tokens(2, 70))
     with pytest.raises(ValueError, match="takes numbers"):
         probe(Transformer(TransformerConfig(features=1)), some_tokens())
+    with pytest.raises(ValueError, match=r"got a mapping.*give tokens\['input_ids'\]"):
+        probe(headless, {"input_ids": some_tokens()})
 
 
 @pytest.mark.parametrize(("options", "message"), [

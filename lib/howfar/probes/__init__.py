@@ -5,7 +5,7 @@ says whether the model's answers stayed where they were.
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import torch
@@ -199,6 +199,10 @@ def _answers(call, length):
 
 
 def _tokens(tokens, device):
+    if isinstance(tokens, Mapping):
+        raise ValueError(
+            "tokens must be an array of integers, got a mapping; of a tokenizer's, give tokens['input_ids']"
+        )
     array = checks.integers("tokens", tokens)
     if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 2:
         raise ValueError(f"tokens must be (batch, length) with at least two tokens a row, got shape {array.shape}")

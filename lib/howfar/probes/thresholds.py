@@ -47,9 +47,8 @@ def rounding_limit(logits, eps, last):
     models (llama, gpt2, gemma2; seed 0; float32, float16, bfloat16) the worst rounded by 3.2 eps spreads, and we allow
     about twice that. ``tests/test_probes.py`` checks it on others. A model that moves by less is called rounding, too.
 
-    It is the root mean square that is judged, not the largest change: where two keys compete for a head's attention one
-    rounding can tip the balance for a single token, and in bfloat16 the largest change of a model that only rounds
-    comes near that of one that moves.
+    It is the root mean square that is judged, not the largest change: that one grows with the number of logits that are
+    looked at, and where two keys compete for a head's attention one rounding can tip the balance for a single token.
     """
     inside = spread_of(logits) * (INSIDE * eps + FLOAT32 * last)
     return inside + eps * logits.double().square().mean().sqrt().item()
