@@ -5,7 +5,8 @@ where nothing else is said. An encoding has learned if its bits there are below 
 text, on average over the seeds; where it has not, the reading isn't judged. "Beyond" is more than that length.
 
 ALiBi is judged by the longer of its two runs. Its shorter one, which misses that baseline, had been looked at, and
-trials of rotary positions and of no encoding with other seeds; what is compared had been written before all of them.
+trials of rotary positions and of no encoding with other seeds, before the longer one was run, with fresh seeds. What is
+compared had been written before all of them, but which run is judged had not: these rules count as written after.
 """
 
 from howfar.experiments import real
@@ -46,7 +47,7 @@ def transforms_beat_sinusoid_on_code(records):
 
 @predicate(
     bar=("above", 0),
-    written="before",
+    written="after",
     plausible="four times the length, where the slopes are smallest",
 )
 def adaptive_slopes_help(records):
@@ -62,7 +63,7 @@ def adaptive_slopes_help(records):
 
 @predicate(
     bar=("above", 0),
-    written="before",
+    written="after",
     plausible="four times the length: the growth is said to be linear in the distance",
 )
 def alibi_error_grows(records):
@@ -79,7 +80,7 @@ def alibi_error_grows(records):
 
 @predicate(
     bar=("below", SMALL),
-    written="before",
+    written="after",
     plausible="twice the length, the smallest ratio that the source tests",
 )
 def alibi_extrapolates_on_code(records):
@@ -95,7 +96,7 @@ def alibi_extrapolates_on_code(records):
 
 @predicate(
     bar=("above", 0),
-    written="before",
+    written="after",
     plausible="four times the length, where most distances are new",
 )
 def alibi_needs_a_growing_bias(records):
